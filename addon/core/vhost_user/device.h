@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "core/base/status.h"
+#include "core/base/unique_fd.h"
+#include "core/memory/memory_map.h"
+
+namespace holdfast::vhost_user {
+
+/// What SET_VRING_NUM, _ADDR and _BASE said of one ring. Addresses are the front end's own.
+struct RingSetup {
+  uint32_t size = 0;
+  uint32_t flags = 0;  // VHOST_VRING_F_LOG is bit 0
+  uint64_t descriptorAddr = 0;
+  uint64_t usedAddr = 0;
+  uint64_t availableAddr = 0;
+  uint64_t logAddr = 0;
+  uint32_t base = 0;  // split: last avail index; packed: both indices with their wrap bits
+};
+
+/// Sends CONFIG_CHANGE on the back end's channel; valid while its session lives. May be called from
+/// any thread. See Session for when a message really goes out.
+class ConfigNotifier {
+ public:
+  virtual void configChanged() = 0;
+
+ protected:
+  ~ConfigNotifier() = default;
+};
+
+/// What a device type (blk, scsi) is to the protocol: Session translates messages into these calls,
+/// all from the attachment's control thread, one at a time. Ring indices are already checked
+/// against maxQueues(). An Error refuses the message: with REPLY_ACK a non-zero answer, otherwise
+/// the connection is closed with that reason.
+class Device {
+ public:
+  virtual ~Device() = default;
+
+  /// Virtio and vhost feature bits offered, without bit 30 (PROTOCOL_FEATURES), which is Session's.
+  virtual uint64_t features() const = 0;
+  /// Protocol features this device type adds to Session's own (CONFIG, for example).
+  virtual uint64_t protocolFeatures() const = 0;
+  virtual uint16_t maxQueues() const = 0;
+
+  /// Fills `config` from offset 0 as far as the device's config space reaches and returns how many
+  /// bytes that are; Session zero-pads and cuts.
+  virtual size_t readConfig(std::span<std::byte> config) = 0;
+  virtual Status writeConfig(uint32_t offset, std::span<const std::byte> data) = 0;
+
+  /// The acknowledged bits, bit 30 and unoffered bits included (QEMU sends `any_layout` unasked).
+  virtual Status setFeatures(uint64_t features) = 0;
+
+  /// Every queue uses the new map when this returns; requests in flight keep the old one alive.
+  virtual Status setMemory(std::shared_ptr<const MemoryMap> map) = 0;
+
+  /// Starts processing. The ring's three parts must lie in the current map; size is a power of two,
+  /// 1..32768 (split). `kick` may be invalid: then the ring is polled.
+  virtual Status startRing(uint16_t index, const RingSetup& setup, UniqueFd kick) = 0;
+  /// Stops popping, waits until everything submitted to the kernel has completed and its used
+  /// elements are written, and returns the base to resume from. A ring that isn't started returns
+  /// its set-up base unchanged: Session handles that case itself.
+  virtual Result<uint32_t> stopRing(uint16_t index) = 0;
+  /// enabled=false returns only after the ring has drained.
+  virtual Status setRingEnabled(uint16_t index, bool enabled) = 0;
+  /// Replaces the fd that interrupts the guest; invalid = none (the guest polls).
+  virtual Status setRingCall(uint16_t index, UniqueFd call) = 0;
+  virtual Status setRingErr(uint16_t index, UniqueFd err) = 0;
+
+  /// RESET_DEVICE: rings are stopped already, memory stays mapped.
+  virtual Status resetDevice() = 0;
+
+  /// A session begins: `notifier` may be used until disconnected().
+  virtual void connected(ConfigNotifier& notifier) = 0;
+  /// The peer is gone: stop and drain every ring, drop the memory map and all fds.
+  virtual void disconnected() = 0;
+};
+
+}  // namespace holdfast::vhost_user
