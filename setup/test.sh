@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# npm test [-- PART...]
+#
+# Sets everything up, runs the parts of the table below (all, or those named) and goes on after a
+# failure. The last line sums up: `N passed, N failed, N skipped`. Exits with 1 if anything failed.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+# name | how it is run and counted | its argument
+table='
+build       | check   | setup/build.sh
+lint        | check   | setup/lint.sh
+unit        | vitest  | unit
+native      | doctest | build/native
+asan        | doctest | build/asan
+tsan        | doctest | build/tsan
+tidy        | check   | setup/tidy.sh build/asan
+integration | vitest  | integration
+process     | vitest  | process
+interop     | vitest  | interop
+'
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+# Each run_* shows its part's output on stderr and prints `passed failed skipped`.
+
+run_check() { # COMMAND LINE: one test, passed when the command succeeds
+  # shellcheck disable=SC2086  # the table's argument is a command line
+  if $1 >&2; then echo 1 0 0; else echo 0 1 0; fi
+}
+
+run_vitest() { # PROJECT
+  node_modules/.bin/vitest run --project "$1" --reporter default --reporter json \
+    --outputFile "$scratch/$1" >&2
+  node setup/count.mjs vitest "$scratch/$1" $?
+}
+
+# The sanitizers' builds are clang's, the release build is g++'s: each run proves both compilers.
+configure_native() { # DIRECTORY
+  local options=(-G Ninja -DHOLDFAST_TESTS=ON -DHOLDFAST_ADDON=OFF)
+  local clang=(-DCMAKE_C_COMPILER=clang-19 -DCMAKE_CXX_COMPILER=clang++-19)
+  case $1 in
+    */asan) options+=("${clang[@]}" -DHOLDFAST_SANITIZE=address) ;;
+    */tsan) options+=("${clang[@]}" -DHOLDFAST_SANITIZE=thread) ;;
+  esac
+  [ -e "$1/build.ninja" ] || cmake -S addon -B "$1" "${options[@]}"
+}
+
+run_doctest() { # DIRECTORY
+  local output=$scratch/doctest
+  : >"$output"
+  { configure_native "$1" && ninja -C "$1"; } >&2 &&
+    "$1/test/holdfast-native-tests" --no-colors 2>&1 | tee "$output" >&2
+  node setup/count.mjs doctest "$output" $?
+}
+
+setup/packages.sh build test || exit 1
+
+passed=0 failed=0 skipped=0
+summary=
+while IFS='|' read -r name kind argument; do
+  read -r name <<<"$name"
+  read -r kind <<<"$kind"
+  read -r argument <<<"$argument"
+  [ -n "$name" ] || continue
+  [ $# -eq 0 ] || [[ " $* " == *" $name "* ]] || continue
+
+  printf '\n=== %s\n' "$name" >&2
+  start=$SECONDS
+  read -r p f s < <("run_$kind" "$argument" </dev/null)
+  passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+  summary+=$(printf '%-12s %5d passed %5d failed %5d skipped %5d s' \
+    "$name" "$p" "$f" "$s" $((SECONDS - start)))$'\n'
+done <<<"$table"
+
+printf '\n%s\n%d passed, %d failed, %d skipped\n' "$summary" "$passed" "$failed" "$skipped"
+[ "$failed" -eq 0 ]
