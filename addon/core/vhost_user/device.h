@@ -36,6 +36,9 @@ class ConfigNotifier {
 /// all from the attachment's control thread, one at a time. Ring indices are already checked
 /// against maxQueues(). An Error refuses the message: with REPLY_ACK a non-zero answer, otherwise
 /// the connection is closed with that reason.
+///
+/// The fds of kick, call and err are eventfds, pipes (user-mode Linux) or sockets, set to
+/// O_NONBLOCK; the front end shares their open file description and may clear that again.
 class Device {
  public:
   virtual ~Device() = default;
@@ -57,13 +60,16 @@ class Device {
   /// Every queue uses the new map when this returns; requests in flight keep the old one alive.
   virtual Status setMemory(std::shared_ptr<const MemoryMap> map) = 0;
 
-  /// Starts processing. The ring's three parts must lie in the current map; size is a power of two,
-  /// 1..32768 (split). `kick` may be invalid: then the ring is polled.
+  /// Starts processing, which looks at the ring at once: a restarted back end's front end doesn't
+  /// kick again for what is there. The ring's three parts must lie in the current map, else an
+  /// Error; size is a power of two, 1..32768 (split). `kick` may be invalid: then the ring is
+  /// polled. Not called for a ring that is started.
   virtual Status startRing(uint16_t index, const RingSetup& setup, UniqueFd kick) = 0;
   /// Stops popping, waits until everything submitted to the kernel has completed and its used
   /// elements are written, and returns the base to resume from. A ring that isn't started returns
   /// its set-up base unchanged: Session handles that case itself.
   virtual Result<uint32_t> stopRing(uint16_t index) = 0;
+  /// Independent of started, and remembered over stops; at first no ring is enabled.
   /// enabled=false returns only after the ring has drained.
   virtual Status setRingEnabled(uint16_t index, bool enabled) = 0;
   /// Replaces the fd that interrupts the guest; invalid = none (the guest polls).
@@ -73,9 +79,10 @@ class Device {
   /// RESET_DEVICE: rings are stopped already, memory stays mapped.
   virtual Status resetDevice() = 0;
 
-  /// A session begins: `notifier` may be used until disconnected().
+  /// A session begins: `notifier` may be used until disconnected() returns, from any thread.
   virtual void connected(ConfigNotifier& notifier) = 0;
-  /// The peer is gone: stop and drain every ring, drop the memory map and all fds.
+  /// The session ends: stop and drain every ring, forget their enabled state, drop the memory map
+  /// and all fds.
   virtual void disconnected() = 0;
 };
 

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "core/base/status.h"
+#include "core/base/unique_fd.h"
+#include "core/vhost_user/message.h"
+
+namespace holdfast::vhost_user {
+
+/// The connected socket on which the front end sends requests and reads replies. Used by one
+/// thread. Every wait ends when `stopFd` becomes readable, whatever the peer does or omits.
+class Channel {
+ public:
+  enum class Received { kMessage, kClosed, kStopped };
+
+  /// `socket`: a connected AF_UNIX stream socket, blocking or not.
+  explicit Channel(UniqueFd socket) : socket_(std::move(socket)) {}
+
+  /// For poll(2).
+  int fd() const { return socket_.get(); }
+
+  /// Reads one message; the fds of the one before are closed. kClosed: the peer closed between two
+  /// messages. Errors (EPROTO or recvmsg's): a wrong version or reply flag, a payload above
+  /// kMaxPayload, fds cut off (more than kMaxMessageFds, or no fd numbers left in this process),
+  /// the end of the stream within a message. The stream can't be used after an error.
+  Result<Received> receive(Message& message, int stopFd);
+
+  /// Sends the reply to `request`. Errors: EPIPE, ECANCELED when stopped before all was sent.
+  Status reply(uint32_t request, std::span<const std::byte> payload, int stopFd);
+
+ private:
+  enum class Filled { kAll, kNothing, kCutShort, kStopped };
+
+  Result<Filled> fill(std::span<std::byte> bytes, std::vector<UniqueFd>* fds, int stopFd);
+
+  UniqueFd socket_;
+};
+
+}  // namespace holdfast::vhost_user

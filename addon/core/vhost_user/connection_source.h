@@ -1,0 +1,20 @@
+#pragma once
+
+#include <optional>
+
+#include "core/base/status.h"
+#include "core/vhost_user/channel.h"
+
+namespace holdfast::vhost_user {
+
+/// Where an attachment's connections come from, one after another: the next is taken only when the
+/// session of the one before has ended, so a second client waits.
+class ConnectionSource {
+ public:
+  virtual ~ConnectionSource() = default;
+
+  /// Waits for a connection. Empty: `stopFd` is readable. Error: there will be no more, and why.
+  virtual Result<std::optional<Channel>> next(int stopFd) = 0;
+};
+
+}  // namespace holdfast::vhost_user

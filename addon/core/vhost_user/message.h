@@ -1,0 +1,160 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/base/unique_fd.h"
+#include "core/memory/memory_map.h"
+
+/// The wire format of vhost-user (docs/interop/vhost-user.rst, "Message Specification"): host byte
+/// order, no padding beyond what is written here.
+namespace holdfast::vhost_user {
+
+/// Front end to back end. Those that are missing are never answered with more than a refusal.
+enum class Request : uint32_t {
+  kGetFeatures = 1,
+  kSetFeatures = 2,
+  kSetOwner = 3,
+  kResetOwner = 4,
+  kSetMemTable = 5,
+  kSetVringNum = 8,
+  kSetVringAddr = 9,
+  kSetVringBase = 10,
+  kGetVringBase = 11,
+  kSetVringKick = 12,
+  kSetVringCall = 13,
+  kSetVringErr = 14,
+  kGetProtocolFeatures = 15,
+  kSetProtocolFeatures = 16,
+  kGetQueueNum = 17,
+  kSetVringEnable = 18,
+  kSetBackendReqFd = 21,
+  kGetConfig = 24,
+  kSetConfig = 25,
+  kResetDevice = 34,
+  kGetMaxMemSlots = 36,
+  kAddMemReg = 37,
+  kRemMemReg = 38,
+};
+
+/// Back end to front end, on the channel of SET_BACKEND_REQ_FD.
+enum class BackendRequest : uint32_t { kConfigChange = 2 };
+
+/// VHOST_USER_PROTOCOL_F_*, as masks.
+enum ProtocolFeature : uint64_t {
+  kMultiqueue = 1ULL << 0,
+  kReplyAck = 1ULL << 3,
+  kBackendReq = 1ULL << 5,
+  kConfig = 1ULL << 9,
+  kResetDeviceFeature = 1ULL << 13,
+  kConfigureMemSlots = 1ULL << 15,
+};
+
+/// VHOST_USER_F_PROTOCOL_FEATURES among the virtio feature bits.
+inline constexpr uint64_t kProtocolFeaturesBit = 1ULL << 30;
+
+struct MessageHeader {
+  static constexpr uint32_t kVersionMask = 0x3;
+  static constexpr uint32_t kVersion = 1;
+  static constexpr uint32_t kReply = 1U << 2;
+  static constexpr uint32_t kNeedReply = 1U << 3;
+
+  uint32_t request = 0;
+  uint32_t flags = kVersion;
+  uint32_t size = 0;  // of the payload, bytes
+};
+static_assert(sizeof(MessageHeader) == 12);
+
+/// SET_VRING_NUM, _BASE, _ENABLE and GET_VRING_BASE.
+struct VringState {
+  uint32_t index = 0;
+  uint32_t value = 0;
+};
+static_assert(sizeof(VringState) == 8);
+
+/// SET_VRING_ADDR. Addresses are the front end's own.
+struct VringAddresses {
+  uint32_t index = 0;
+  uint32_t flags = 0;
+  uint64_t descriptorAddr = 0;
+  uint64_t usedAddr = 0;
+  uint64_t availableAddr = 0;
+  uint64_t logAddr = 0;
+};
+static_assert(sizeof(VringAddresses) == 40);
+
+/// The number of SET_VRING_KICK, _CALL and _ERR: the queue, and whether a descriptor comes along.
+inline constexpr uint64_t kVringNoFd = 1ULL << 8;
+
+/// SET_MEM_TABLE starts with this; `regionCount` RegionDescriptions follow.
+struct MemoryTableHeader {
+  uint32_t regionCount = 0;
+  uint32_t padding = 0;
+};
+static_assert(sizeof(MemoryTableHeader) == 8);
+
+/// ADD_MEM_REG and REM_MEM_REG.
+struct SingleRegion {
+  uint64_t padding = 0;
+  RegionDescription region;
+};
+static_assert(sizeof(RegionDescription) == 32 && sizeof(SingleRegion) == 40);
+
+/// GET_CONFIG and SET_CONFIG start with this; `size` bytes of the config space follow.
+struct ConfigHeader {
+  uint32_t offset = 0;
+  uint32_t size = 0;
+  uint32_t flags = 0;
+};
+static_assert(sizeof(ConfigHeader) == 12);
+
+/// Bytes of config space that the protocol can address ("Virtio device config space").
+inline constexpr size_t kMaxConfigSize = 256;
+/// Regions of one SET_MEM_TABLE, and so the most fds a message can have. QEMU sends up to 8,
+/// rust-vmm's front end up to 32; who has more adds them one by one.
+inline constexpr size_t kMaxMessageFds = 32;
+/// The longest payload any message has: a SET_MEM_TABLE with that many regions.
+inline constexpr size_t kMaxPayload =
+    sizeof(MemoryTableHeader) + kMaxMessageFds * sizeof(RegionDescription);
+
+/// One message as received: what the peer says, checked for nothing but the header's form.
+struct Message {
+  MessageHeader header;
+  std::array<std::byte, kMaxPayload> buffer;
+  std::vector<UniqueFd> fds;
+
+  std::span<const std::byte> payload() const { return {buffer.data(), header.size}; }
+
+  /// The payload as a `T`, or nothing if the payload's size isn't that of a `T`.
+  template <typename T>
+  std::optional<T> as() const {
+    if (header.size != sizeof(T)) return std::nullopt;
+    return prefix<T>();
+  }
+  /// The first bytes of the payload as a `T`, or nothing if the payload is shorter.
+  template <typename T>
+  std::optional<T> prefix() const {
+    if (header.size < sizeof(T)) return std::nullopt;
+    T value;
+    std::memcpy(&value, buffer.data(), sizeof value);
+    return value;
+  }
+};
+
+/// The specification's name without its prefix ("SET_VRING_NUM"), also of messages that are never
+/// served; "message 99" where there is none.
+std::string requestName(uint32_t request);
+
+/// The bytes of a wire struct.
+template <typename T>
+std::span<const std::byte> bytesOf(const T& value) {
+  return std::as_bytes(std::span<const T, 1>(&value, 1));
+}
+
+}  // namespace holdfast::vhost_user
