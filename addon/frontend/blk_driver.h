@@ -20,11 +20,14 @@ namespace holdfast::frontend {
 struct BlkDriverOptions {
   uint16_t numQueues = 1;
   uint16_t queueSize = 128;
-  /// Feature bits acknowledged if offered. kProtocolFeaturesBit and VERSION_1 are always.
+  /// Of the features this driver knows and the back end offers, those to acknowledge.
   uint64_t features = ~0ULL;
+  uint64_t protocolFeatures = ~0ULL;
   /// Bytes of guest memory in one region at guest address 0, for rings and requests. 0: the caller
   /// adds regions to memory() between open() and start().
   uint64_t memorySize = uint64_t{64} << 20;
+  /// Most bytes that one call of read() or write() moves.
+  uint32_t scratchSize = uint32_t{1} << 20;
 };
 
 /// A driver of a virtio-blk device behind vhost-user: well-behaved start-up, one blocking function
@@ -58,7 +61,7 @@ class BlkDriver {
   uint64_t protocolFeatures() const { return protocolFeatures_; }
   bool hasFeature(unsigned bit) const { return (features_ >> bit & 1) != 0; }
 
-  /// GET_CONFIG of the whole struct.
+  /// GET_CONFIG up to the write-zeroes fields; the rest is 0.
   Result<virtio_blk_config> config();
 
   Result<uint8_t> read(uint64_t sector, std::span<std::byte> data, uint16_t queue = 0);

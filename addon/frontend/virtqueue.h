@@ -24,10 +24,11 @@ class Virtqueue {
   int callFd() const { return call_.get(); }
   int errFd() const { return err_.get(); }
 
-  /// CALL, ERR, NUM, BASE, ADDR, KICK and, with `enable`, ENABLE=1: QEMU's order.
+  /// CALL, ERR, NUM, BASE, ADDR, KICK and, with `enable`, ENABLE=1. The base is 0, or what the last
+  /// stop() returned.
   Status start(Connection& connection, bool enable = true);
   /// GET_VRING_BASE: the back end has drained when it returns. Returns the base.
-  Result<uint32_t> stop(Connection& connection) { return connection.getVringBase(index_); }
+  Result<uint32_t> stop(Connection& connection);
 
   /// publish(), and a kick if the device asks for one.
   void publish();
@@ -44,6 +45,7 @@ class Virtqueue {
       : index_(index), ring_(std::move(ring)), memory_(&memory) {}
 
   uint16_t index_;
+  uint32_t base_ = 0;
   SplitRing ring_;
   const GuestMemory* memory_;
   UniqueFd kick_;

@@ -1,0 +1,87 @@
+#include "frontend/virtqueue.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+
+#include <cerrno>
+
+namespace holdfast::frontend {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+UniqueFd makeEventFd() {
+  return UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+}
+
+}  // namespace
+
+Result<Virtqueue> Virtqueue::create(GuestMemory& memory, uint16_t index, uint16_t size,
+                                    bool eventIndex) {
+  Result<SplitRing> ring = SplitRing::create(memory, size, eventIndex);
+  if (!ring) return ring.error();
+  Virtqueue queue(index, std::move(*ring), memory);
+  queue.kick_ = makeEventFd();
+  queue.call_ = makeEventFd();
+  queue.err_ = makeEventFd();
+  if (!queue.kick_ || !queue.call_ || !queue.err_) return systemError("eventfd", errno);
+  return queue;
+}
+
+Status Virtqueue::start(Connection& connection, bool enable) {
+  const auto frontendAddr = [&](uint64_t guestAddr) {
+    return reinterpret_cast<uintptr_t>(memory_->hostAddr(guestAddr));
+  };
+  const SplitRing::Layout& layout = ring_.layout();
+  const VringAddresses addresses{index_,
+                                 0,
+                                 frontendAddr(layout.descriptors),
+                                 frontendAddr(layout.used),
+                                 frontendAddr(layout.available),
+                                 0};
+  if (Status s = connection.setVringCall(index_, callFd()); !s) return s;
+  if (Status s = connection.setVringErr(index_, errFd()); !s) return s;
+  if (Status s = connection.setVringNum(index_, ring_.size()); !s) return s;
+  if (Status s = connection.setVringBase(index_, base_); !s) return s;
+  if (Status s = connection.setVringAddr(addresses); !s) return s;
+  if (Status s = connection.setVringKick(index_, kickFd()); !s) return s;
+  return enable ? connection.setVringEnable(index_, true) : Status();
+}
+
+Result<uint32_t> Virtqueue::stop(Connection& connection) {
+  const Result<uint32_t> base = connection.getVringBase(index_);
+  if (base) base_ = *base;
+  return base;
+}
+
+void Virtqueue::publish() {
+  if (ring_.publish()) kick();
+}
+
+void Virtqueue::kick() {
+  ::eventfd_write(kick_.get(), 1);
+}
+
+Status Virtqueue::waitUsed(std::chrono::milliseconds timeout) {
+  const Clock::time_point deadline = Clock::now() + timeout;
+  while (ring_.armInterrupt()) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    if (left <= 0) return Error{ETIMEDOUT, "no request was completed in time"};
+    pollfd entry{call_.get(), POLLIN, 0};
+    if (::poll(&entry, 1, static_cast<int>(left)) < 0 && errno != EINTR) {
+      return systemError("poll", errno);
+    }
+    eventfd_t count;
+    ::eventfd_read(call_.get(), &count);
+  }
+  ring_.disarmInterrupt();
+  return {};
+}
+
+Result<SplitRing::Used> Virtqueue::popWait(std::chrono::milliseconds timeout) {
+  if (Status ready = waitUsed(timeout); !ready) return ready.error();
+  return *ring_.pop();
+}
+
+}  // namespace holdfast::frontend
