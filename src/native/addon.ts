@@ -53,7 +53,6 @@ export interface AttachmentOptions {
   /** File mode of a socket made at socketPath. */
   socketMode: number;
   numQueues: number;
-  queueSizeMax: number;
   /** Longest busy-poll after the last request, microseconds; 0 = never poll. */
   pollMicroseconds: number;
   /** Offer VIRTIO_BLK_F_CONFIG_WCE. */
@@ -70,10 +69,8 @@ export interface QueueStats {
   failed: number;
   /** Requests whose buffers direct I/O could not take. */
   bounced: number;
-  kicks: number;
+  /** Interrupts sent to the guest. */
   calls: number;
-  sleeps: number;
-  inFlight: number;
 }
 
 export interface NativeAttachment {

@@ -1,0 +1,23 @@
+#!/usr/bin/env node
+import { createRequire } from 'node:module';
+import { program, type CommanderError } from 'commander';
+import { ExitCode } from '../util/failure.js';
+import { qemuArgsCommand } from './qemu-args-command.js';
+import { serveCommand } from './serve-command.js';
+
+const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+
+program
+  .name('holdfast')
+  .description("vhost-user back end that serves a QEMU guest's disk from the guest's own memory")
+  .version(version)
+  // The default, since vhost-user's back-end conventions know a program, no subcommands.
+  .addCommand(serveCommand(), { isDefault: true })
+  .addCommand(qemuArgsCommand());
+
+function exit(error: CommanderError): never {
+  process.exit(error.exitCode === 0 ? ExitCode.ok : ExitCode.usage);
+}
+for (const command of [program, ...program.commands]) command.exitOverride(exit);
+
+await program.parseAsync();

@@ -1,0 +1,39 @@
+/** Parsers of option values; what they refuse becomes commander's usage error. */
+import { InvalidArgumentError } from 'commander';
+import { serialLengthMax } from '../device/serial.js';
+
+/** A parser of decimal integers from `min` to `max`. */
+export function integerBetween(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < min || value > max) {
+      throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+    }
+    return value;
+  };
+}
+
+/** Bytes of a logical block: virtio-blk counts in 512, Linux guests take no more than a page. */
+export function blockSize(text: string): number {
+  if (!['512', '1024', '2048', '4096'].includes(text)) {
+    throw new InvalidArgumentError('It must be 512, 1024, 2048 or 4096.');
+  }
+  return Number(text);
+}
+
+/** Permission bits, octal as for chmod. */
+export function fileMode(text: string): number {
+  if (!/^0?[0-7]{3}$/.test(text)) {
+    throw new InvalidArgumentError('It must be octal permission bits, such as 0660.');
+  }
+  return parseInt(text, 8);
+}
+
+export function serial(text: string): string {
+  if (!/^[\x21-\x7e]+$/.test(text) || text.length > serialLengthMax) {
+    throw new InvalidArgumentError(
+      `It must have 1 to ${serialLengthMax} printable ASCII characters without blanks.`,
+    );
+  }
+  return text;
+}

@@ -1,0 +1,37 @@
+/** The serial number a guest sees when the user names none. */
+import { createHash } from 'node:crypto';
+import { fstatSync, readFileSync, realpathSync } from 'node:fs';
+import { deviceNumber } from './device-number.js';
+import type { Image } from './image.js';
+
+/** VIRTIO_BLK_ID_BYTES (virtio 1.4, 5.2.6): the length of the string GET_ID returns. */
+export const serialLengthMax = 20;
+
+// What udev names disks by, the most specific first. None: RAM disks, loop devices.
+const identityFiles = ['dm/uuid', 'device/wwid', 'wwid', 'device/serial', 'serial'];
+
+/**
+ * A serial that stays the same over restarts, and on every host for a device with an identity of
+ * its own: `hf` and 18 hex digits of a hash of that identity, or of the image's real path.
+ */
+export function defaultSerial(image: Image): string {
+  const identity = deviceIdentity(image) ?? realpathSync(image.path);
+  return `hf${createHash('sha256')
+    .update(identity)
+    .digest('hex')
+    .slice(0, serialLengthMax - 2)}`;
+}
+
+function deviceIdentity(image: Image): string | undefined {
+  if (!image.isBlockDevice) return undefined;
+  const device = `/sys/dev/block/${deviceNumber(fstatSync(image.fd).rdev)}`;
+  return identityFiles.map((file) => readIdentity(`${device}/${file}`)).find((text) => text !== '');
+}
+
+function readIdentity(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    return '';
+  }
+}

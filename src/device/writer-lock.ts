@@ -1,0 +1,115 @@
+/**
+ * The writer lock: who may write an image.
+ *
+ * It lies in the bytes QEMU uses (block/file-posix.c): a lock on byte 100+p says "I use permission
+ * p", one on byte 200+p "nobody else may have p". Everybody takes shared locks and then looks
+ * whether others hold a byte that contradicts. Ours are those of a QEMU guest's disk with
+ * share-rw=off, so QEMU and qemu-img refuse to write a served image, holdfast refuses one that they
+ * write, and any number of readers share one that nobody writes.
+ *
+ * It is taken on the open file description that does the I/O (an OFD lock) because the kernel keeps
+ * that one held until the last I/O submitted through it has ended, even when its process is gone.
+ * Who has the lock can therefore be sure that no older write lands over its own.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { isByteFree, lockByteShared, unlockByte } from '../util/libc.js';
+import { errnoOf, ExitCode, Failure } from '../util/failure.js';
+import type { Image } from './image.js';
+import { findLockHolders, type LockHolder } from './lock-holders.js';
+
+const usesBase = 100;
+const deniesBase = 200;
+const consistentRead = 0;
+const write = 1;
+
+const retryMilliseconds = 100;
+const retriesPerReminder = 50;
+
+interface LockBytes {
+  /** Bytes this mode holds. */
+  held: readonly number[];
+  /** Bytes that contradict this mode when somebody else holds them. */
+  contradicting: readonly number[];
+}
+
+/** The bytes of one access mode. */
+export function lockBytes(readOnly: boolean): LockBytes {
+  const uses = readOnly ? [consistentRead] : [consistentRead, write];
+  const denies = [write];
+  return {
+    held: [...uses.map((p) => usesBase + p), ...denies.map((p) => deniesBase + p)],
+    contradicting: [...uses.map((p) => deniesBase + p), ...denies.map((p) => usesBase + p)],
+  };
+}
+
+/** Takes the lock on `fd`'s open file description, or takes nothing and returns false. */
+export function tryWriterLock(fd: number, readOnly: boolean): boolean {
+  const { held, contradicting } = lockBytes(readOnly);
+  const taken =
+    held.every((byte) => lockByteShared(fd, byte)) &&
+    contradicting.every((byte) => isByteFree(fd, byte));
+  if (!taken) for (const byte of held) unlockByte(fd, byte);
+  return taken;
+}
+
+/**
+ * Takes the lock, waiting for the I/O of processes that have ended but not for living ones.
+ * @returns false if `stop` was aborted before the lock was had.
+ * @throws Failure (imageInUse) that names the living holder; Failure (image) where the file system
+ * has no locks.
+ */
+export async function takeWriterLock(
+  image: Image,
+  log: Logger,
+  stop: AbortSignal,
+): Promise<boolean> {
+  for (let attempt = 0; !stop.aborted; attempt++) {
+    if (tryLock(image)) return true;
+    const { living, ended, unexamined } = findLockHolders(
+      image.fd,
+      lockBytes(image.readOnly).contradicting,
+    );
+    const [holder] = living;
+    if (holder !== undefined) throw imageInUse(image.path, holder);
+    if (attempt % retriesPerReminder === 0) {
+      log.warn(
+        { image: image.path, ended: ended.map(describe), unexamined },
+        waitingMessage(image.path, unexamined),
+      );
+    }
+    // Rejects when aborted, which the loop's condition sees.
+    await delay(retryMilliseconds, undefined, { signal: stop }).catch(() => undefined);
+  }
+  return false;
+}
+
+function tryLock(image: Image): boolean {
+  try {
+    return tryWriterLock(image.fd, image.readOnly);
+  } catch (error) {
+    throw new Failure(
+      ExitCode.image,
+      `${image.path} can't be locked (${errnoOf(error)}): its file system must support fcntl locks`,
+      { cause: error },
+    );
+  }
+}
+
+function describe(holder: LockHolder): string {
+  return `process ${holder.pid} (${holder.command})`;
+}
+
+function imageInUse(path: string, holder: LockHolder): Failure {
+  return new Failure(
+    ExitCode.imageInUse,
+    `${path} is in use by ${describe(holder)}: stop that first, or serve the image --read-only in both places`,
+  );
+}
+
+function waitingMessage(path: string, unexamined: boolean): string {
+  const cause = unexamined
+    ? "it is locked, by I/O of a process that has ended or by another user's process (root sees it in lslocks)"
+    : 'I/O of a process that has ended is still in the kernel';
+  return `waiting for ${path}: ${cause}`;
+}
