@@ -1,0 +1,273 @@
+#include "core/device/attachment.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+
+#include "core/blk/blk_queue.h"
+#include "core/vhost_user/session.h"
+#include "core/virtio/ring_layout.h"
+
+namespace holdfast {
+namespace {
+
+/// Threads beyond the CPUs we may run on only take turns with each other.
+size_t workerLimit(uint16_t queues) {
+  cpu_set_t cpus;
+  const int available = ::sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
+  return std::clamp<size_t>(static_cast<size_t>(available), 1, queues);
+}
+
+UniqueFd duplicate(const UniqueFd& fd) {
+  return UniqueFd(fd ? ::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0) : -1);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Attachment>> Attachment::start(
+    Disk& disk, std::unique_ptr<vhost_user::ConnectionSource> source, Options options) {
+  std::unique_ptr<Attachment> attachment(
+      new Attachment(disk, std::move(source), std::move(options)));
+  try {
+    attachment->thread_ = std::thread(&Attachment::run, attachment.get());
+  } catch (const std::system_error& error) {
+    return systemError("cannot start the control thread", error.code().value());
+  }
+  return attachment;
+}
+
+Attachment::Attachment(Disk& disk, std::unique_ptr<vhost_user::ConnectionSource> source,
+                       Options options)
+    : disk_(disk),
+      source_(std::move(source)),
+      options_(std::move(options)),
+      device_(options_.blk, disk.sizeBytes()),
+      counters_(options_.blk.queueCount),
+      rings_(options_.blk.queueCount),
+      workers_(workerLimit(options_.blk.queueCount)) {
+  disk_.addListener(*this);
+}
+
+Attachment::~Attachment() {
+  requestStop();
+  if (thread_.joinable()) thread_.join();
+  disk_.removeListener(*this);
+}
+
+void Attachment::run() {
+  using Kind = AttachmentEvent::Kind;
+  ::pthread_setname_np(::pthread_self(), "hf-control");
+  std::string reason;
+  for (;;) {
+    auto next = source_->next(stop_.get());
+    if (!next) reason = next.error().message;
+    if (!next || !*next) break;
+    options_.onEvent({Kind::kConnected, {}});
+    vhost_user::Session session(*this, std::move(**next), [this](const std::string& warning) {
+      options_.onEvent({Kind::kWarning, warning});
+    });
+    const Status ended = session.run(stop_.get());
+    options_.onEvent({Kind::kDisconnected, ended ? std::string() : ended.error().message});
+  }
+  workers_.clear();
+  source_.reset();
+  options_.onEvent({Kind::kEnded, std::move(reason)});
+}
+
+uint64_t Attachment::inFlight() const {
+  uint64_t count = 0;
+  for (const virtio::QueueCounters& counters : counters_) {
+    const uint64_t completed = counters.completed.get();  // first: never more than started
+    count += counters.started.get() - completed;
+  }
+  return count;
+}
+
+uint64_t Attachment::features() const {
+  return device_.features();
+}
+
+uint64_t Attachment::protocolFeatures() const {
+  return vhost_user::kConfig;
+}
+
+uint16_t Attachment::maxQueues() const {
+  return options_.blk.queueCount;
+}
+
+size_t Attachment::readConfig(std::span<std::byte> config) {
+  return device_.readConfig(config);
+}
+
+Status Attachment::writeConfig(uint32_t offset, std::span<const std::byte> data) {
+  return device_.writeConfig(offset, data);
+}
+
+Status Attachment::setFeatures(uint64_t features) {
+  device_.setFeatures(features);
+  return {};
+}
+
+Status Attachment::setMemory(std::shared_ptr<const MemoryMap> map) {
+  map_ = std::move(map);
+  Status outcome;
+  for (auto& worker : workers_) {
+    if (!worker) continue;
+    worker->call([&] {
+      worker->enterEpoch(map_);
+      for (uint16_t i = 0; i < rings_.size(); ++i) {
+        ServedQueue* served = worker->find(i);
+        if (!served) continue;
+        Status switched = served->queue->switchTo(*worker->epoch());
+        if (!switched) outcome = switched;
+      }
+      return true;
+    });
+  }
+  return outcome;
+}
+
+Result<QueueWorker*> Attachment::startedWorker(uint16_t index) {
+  const size_t group = index % workers_.size();
+  if (!workers_[group]) {
+    auto worker = QueueWorker::start({.name = "hf-queue-" + std::to_string(group),
+                                      .geometry = disk_.geometry(),
+                                      .engine = disk_.engine(),
+                                      .pollNanoseconds = options_.pollNanoseconds});
+    if (!worker) return worker.error();
+    workers_[group] = std::move(*worker);
+    QueueWorker& started = *workers_[group];
+    started.call([&] {
+      if (map_) started.enterEpoch(map_);
+      return true;
+    });
+  }
+  return workers_[group].get();
+}
+
+Status Attachment::startRing(uint16_t index, const vhost_user::RingSetup& setup, UniqueFd kick) {
+  if (!map_) return Error{EINVAL, "the ring starts before any memory was shared"};
+  auto worker = startedWorker(index);
+  if (!worker) return worker.error();
+  Ring& ring = rings_[index];
+  Status outcome;
+  (*worker)->call([&] {
+    auto queue = std::make_unique<virtio::Virtqueue>(index, counters_[index]);
+    outcome = queue->attach(*(*worker)->epoch(),
+                            {.descriptor = setup.descriptorAddr,
+                             .available = setup.availableAddr,
+                             .used = setup.usedAddr},
+                            setup.size, static_cast<uint16_t>(setup.base),
+                            device_.negotiated(virtio::kFeatureEventIndex));
+    if (!outcome) return true;
+    queue->setKick(std::move(kick));
+    queue->setCall(duplicate(ring.call));
+    queue->setErr(duplicate(ring.err));
+    queue->setEnabled(ring.enabled);
+    auto handler = std::make_unique<blk::BlkQueue>(*queue, device_, (*worker)->channel());
+    outcome = (*worker)->add({std::move(queue), std::move(handler)});
+    return true;
+  });
+  ring.started = outcome.ok();
+  return outcome;
+}
+
+Result<uint32_t> Attachment::stopRing(uint16_t index) {
+  uint32_t base = 0;
+  QueueWorker* owner = worker(index);
+  owner->call([&] {
+    ServedQueue* served = owner->find(index);
+    served->queue->stopServing();
+    if (served->queue->inFlight() > 0) return false;
+    served->queue->publish();
+    base = served->queue->ring().lastAvailable();
+    owner->remove(index);
+    return true;
+  });
+  rings_[index].started = false;
+  return base;
+}
+
+Status Attachment::setRingEnabled(uint16_t index, bool enabled) {
+  Ring& ring = rings_[index];
+  ring.enabled = enabled;
+  if (!ring.started) return {};
+  QueueWorker* owner = worker(index);
+  owner->call([&] {
+    virtio::Virtqueue& queue = *owner->find(index)->queue;
+    queue.setEnabled(enabled);
+    if (enabled) return true;
+    if (queue.inFlight() > 0) return false;
+    queue.publish();
+    return true;
+  });
+  return {};
+}
+
+Status Attachment::setRingCall(uint16_t index, UniqueFd call) {
+  Ring& ring = rings_[index];
+  ring.call = std::move(call);
+  if (!ring.started) return {};
+  QueueWorker* owner = worker(index);
+  owner->call([&] {
+    owner->find(index)->queue->setCall(duplicate(ring.call));
+    return true;
+  });
+  return {};
+}
+
+Status Attachment::setRingErr(uint16_t index, UniqueFd err) {
+  Ring& ring = rings_[index];
+  ring.err = std::move(err);
+  if (!ring.started) return {};
+  QueueWorker* owner = worker(index);
+  owner->call([&] {
+    owner->find(index)->queue->setErr(duplicate(ring.err));
+    return true;
+  });
+  return {};
+}
+
+Status Attachment::resetDevice() {
+  device_.reset();
+  return {};
+}
+
+void Attachment::connected(vhost_user::ConfigNotifier& notifier) {
+  // The image may have grown while nobody was connected. A size that can't be read now will show
+  // as failing requests.
+  (void)disk_.refreshSize();
+  const std::lock_guard lock(notifierMutex_);
+  notifier_ = &notifier;
+}
+
+void Attachment::disconnected() {
+  {
+    const std::lock_guard lock(notifierMutex_);
+    notifier_ = nullptr;
+  }
+  for (uint16_t i = 0; i < rings_.size(); ++i) {
+    if (rings_[i].started) (void)stopRing(i);
+    rings_[i] = Ring();
+  }
+  for (auto& worker : workers_) {
+    if (!worker) continue;
+    worker->call([&] {
+      worker->leaveEpochs();
+      return true;
+    });
+  }
+  map_.reset();
+  device_.reset();
+}
+
+void Attachment::sizeChanged() {
+  const std::lock_guard lock(notifierMutex_);
+  if (notifier_) notifier_->configChanged();
+}
+
+}  // namespace holdfast

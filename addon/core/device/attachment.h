@@ -1,0 +1,99 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/base/event_fd.h"
+#include "core/blk/blk_device.h"
+#include "core/device/disk.h"
+#include "core/device/queue_worker.h"
+#include "core/vhost_user/connection_source.h"
+#include "core/vhost_user/device.h"
+
+namespace holdfast {
+
+/// What happens to an attachment, told on its control thread.
+struct AttachmentEvent {
+  enum class Kind { kConnected, kDisconnected, kWarning, kEnded };
+  Kind kind;
+  std::string text;  // reason or warning; empty = orderly
+};
+
+/// A disk served at one socket: a control thread that takes one connection after another, and the
+/// queue workers that serve its rings.
+class Attachment final : private vhost_user::Device, private SizeListener {
+ public:
+  struct Options {
+    blk::BlkOptions blk;
+    int64_t pollNanoseconds = 0;
+    /// kEnded comes last, exactly once.
+    std::function<void(AttachmentEvent)> onEvent;
+  };
+
+  /// Starts serving. `disk` outlives the attachment.
+  static Result<std::unique_ptr<Attachment>> start(
+      Disk& disk, std::unique_ptr<vhost_user::ConnectionSource> source, Options options);
+  /// requestStop(), then waits for the control thread: bounded only by the device's own I/O.
+  ~Attachment();
+
+  /// Ends the session, drains and ends the control thread; kEnded tells when. Any thread.
+  void requestStop() { stop_.signal(); }
+
+  /// Requests inside the kernel now. Any thread.
+  uint64_t inFlight() const;
+  /// One for each queue. Any thread.
+  const std::vector<virtio::QueueCounters>& counters() const { return counters_; }
+
+ private:
+  Attachment(Disk& disk, std::unique_ptr<vhost_user::ConnectionSource> source, Options options);
+
+  void run();
+  QueueWorker* worker(uint16_t index) { return workers_[index % workers_.size()].get(); }
+  Result<QueueWorker*> startedWorker(uint16_t index);
+
+  // vhost_user::Device, on the control thread
+  uint64_t features() const override;
+  uint64_t protocolFeatures() const override;
+  uint16_t maxQueues() const override;
+  size_t readConfig(std::span<std::byte> config) override;
+  Status writeConfig(uint32_t offset, std::span<const std::byte> data) override;
+  Status setFeatures(uint64_t features) override;
+  Status setMemory(std::shared_ptr<const MemoryMap> map) override;
+  Status startRing(uint16_t index, const vhost_user::RingSetup& setup, UniqueFd kick) override;
+  Result<uint32_t> stopRing(uint16_t index) override;
+  Status setRingEnabled(uint16_t index, bool enabled) override;
+  Status setRingCall(uint16_t index, UniqueFd call) override;
+  Status setRingErr(uint16_t index, UniqueFd err) override;
+  Status resetDevice() override;
+  void connected(vhost_user::ConfigNotifier& notifier) override;
+  void disconnected() override;
+
+  // SizeListener, on any thread
+  void sizeChanged() override;
+
+  /// What outlives a ring's stop: a started ring's fds are its Virtqueue's.
+  struct Ring {
+    bool started = false;
+    bool enabled = false;
+    UniqueFd call, err;
+  };
+
+  Disk& disk_;
+  std::unique_ptr<vhost_user::ConnectionSource> source_;
+  const Options options_;
+  blk::BlkDevice device_;
+  std::vector<virtio::QueueCounters> counters_;
+  std::vector<Ring> rings_;
+  std::vector<std::unique_ptr<QueueWorker>> workers_;  // null until a ring of its group starts
+  std::shared_ptr<const MemoryMap> map_;
+  EventFd stop_;
+  std::mutex notifierMutex_;
+  vhost_user::ConfigNotifier* notifier_ = nullptr;
+  std::thread thread_;
+};
+
+}  // namespace holdfast

@@ -1,0 +1,136 @@
+#include "core/io/io_channel.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "core/io/iovec.h"
+
+namespace holdfast {
+
+Result<std::unique_ptr<IoChannel>> IoChannel::open(const DiskGeometry& geometry, EngineKind kind) {
+  auto engine = makeEngine(kind, geometry.fd);
+  if (!engine) return engine.error();
+  void* bounce =
+      ::mmap(nullptr, kBounceSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (bounce == MAP_FAILED) return systemError("cannot map the bounce buffer", errno);
+  // A child forked during direct I/O would turn the buffer copy-on-write under the kernel.
+  ::madvise(bounce, kBounceSize, MADV_DONTFORK);
+  std::unique_ptr<IoChannel> channel(
+      new IoChannel(geometry, std::move(*engine), static_cast<std::byte*>(bounce)));
+  if (Status watched = channel->watch(channel->lane_.eventFd()); !watched) return watched.error();
+  return channel;
+}
+
+IoChannel::IoChannel(const DiskGeometry& geometry, std::unique_ptr<IoEngine> engine,
+                     std::byte* bounce)
+    : geometry_(geometry),
+      engine_(std::move(engine)),
+      lane_(geometry.fd, geometry.blockDevice),
+      bounce_(bounce) {}
+
+IoChannel::~IoChannel() {
+  ::munmap(bounce_, kBounceSize);
+}
+
+void IoChannel::start(IoRequest& request) {
+  ++inFlight_;
+  request.done = 0;
+  request.result = 0;
+  request.bounced = false;
+  switch (request.kind) {
+    case IoKind::kRead:
+    case IoKind::kWrite:
+      if (directIoTakes(request)) break;
+      request.bounced = true;
+      bounced_.add();
+      bounceWaiting_.push(request);
+      if (!bouncing_) startNextBounce();
+      return;
+    case IoKind::kSync:
+      break;
+    case IoKind::kDiscard:
+    case IoKind::kWriteZeroes:
+      lane_.submit(request);
+      return;
+  }
+  engine_->prepare(request);
+}
+
+bool IoChannel::directIoTakes(const IoRequest& request) const {
+  uint64_t addresses = 0;
+  uint64_t lengths = 0;
+  for (uint32_t i = 0; i < request.iovCount; ++i) {
+    addresses |= reinterpret_cast<uintptr_t>(request.iov[i].iov_base);
+    lengths |= request.iov[i].iov_len;
+  }
+  return (addresses & (geometry_.memoryAlignment - 1)) == 0 &&
+         (lengths & (geometry_.offsetAlignment - 1)) == 0;
+}
+
+unsigned IoChannel::reap(std::span<IoRequest*, kReapBatch> completed) {
+  IoRequest* ended[kReapBatch];
+  const unsigned endedCount = engine_->reap(ended);
+  unsigned count = 0;
+  for (unsigned i = 0; i < endedCount; ++i) {
+    const bool complete =
+        ended[i]->bounced ? finishBouncePiece(*ended[i]) : finishTransfer(*ended[i]);
+    if (complete) completed[count++] = ended[i];
+  }
+  if (!laneCompleted_) laneCompleted_ = lane_.takeCompleted();
+  while (laneCompleted_ && count < kReapBatch) {
+    completed[count++] = laneCompleted_;
+    laneCompleted_ = laneCompleted_->next;
+  }
+  inFlight_ -= count;
+  return count;
+}
+
+void IoChannel::startNextBounce() {
+  bouncing_ = bounceWaiting_.pop();
+  if (bouncing_) prepareBouncePiece(*bouncing_);
+}
+
+void IoChannel::prepareBouncePiece(IoRequest& request) {
+  const size_t piece = std::min<uint64_t>(kBounceSize, request.length - request.done);
+  request.bounceIov = {bounce_, piece};
+  if (request.kind == IoKind::kWrite) gather(request.iov, request.iovCount, bounce_, piece);
+  engine_->prepare(request);
+}
+
+/// True when the request is complete; otherwise the rest of it is on its way.
+bool IoChannel::finishTransfer(IoRequest& request) {
+  if (request.transferred < 0) return conclude(request, static_cast<int>(request.transferred));
+  if (request.kind == IoKind::kSync) return conclude(request, 0);
+  const auto moved = static_cast<uint64_t>(request.transferred);
+  request.done += moved;
+  if (request.done >= request.length) return conclude(request, 0);
+  if (moved == 0) return conclude(request, -EIO);  // the image is shorter than it was
+  advance(request.iov, request.iovCount, moved);
+  engine_->prepare(request);
+  return false;
+}
+
+bool IoChannel::finishBouncePiece(IoRequest& request) {
+  int error = 0;
+  if (request.transferred <= 0) {
+    error = request.transferred < 0 ? static_cast<int>(request.transferred) : -EIO;
+  } else {
+    const auto moved = static_cast<size_t>(request.transferred);
+    if (request.kind == IoKind::kRead) scatter(request.iov, request.iovCount, bounce_, moved);
+    advance(request.iov, request.iovCount, moved);
+    request.done += moved;
+    if (request.done < request.length) {
+      prepareBouncePiece(request);
+      return false;
+    }
+  }
+  startNextBounce();
+  return conclude(request, error);
+}
+
+bool IoChannel::conclude(IoRequest& request, int result) {
+  request.result = result;
+  return true;
+}
+
+}  // namespace holdfast

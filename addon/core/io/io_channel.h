@@ -1,0 +1,69 @@
+#pragma once
+
+#include <sys/mman.h>
+
+#include <memory>
+#include <span>
+
+#include "core/base/relaxed_counter.h"
+#include "core/base/status.h"
+#include "core/io/blocking_lane.h"
+#include "core/io/io_engine.h"
+
+namespace holdfast {
+
+/// What a channel needs to know of an opened disk.
+struct DiskGeometry {
+  int fd = -1;
+  bool blockDevice = false;
+  /// Direct I/O: buffers start at multiples of memoryAlignment; offsets and each buffer's length
+  /// are multiples of offsetAlignment (STATX_DIOALIGN). 1 and 1: buffered.
+  uint32_t memoryAlignment = 1;
+  uint32_t offsetAlignment = 1;
+};
+
+/// A queue worker's way to the disk: picks direct, bounced or blocking execution, carries short
+/// transfers on, and reports each request once, complete.
+class IoChannel {
+ public:
+  /// One bounced request at a time moves through this, piece by piece.
+  static constexpr size_t kBounceSize = 1 << 20;
+  static constexpr unsigned kReapBatch = 8;
+
+  static Result<std::unique_ptr<IoChannel>> open(const DiskGeometry& geometry, EngineKind kind);
+  ~IoChannel();
+
+  Status watch(int fd) { return engine_->watch(fd); }
+  void unwatch(int fd) { engine_->unwatch(fd); }
+
+  /// Another request may be started.
+  bool hasRoom() const { return inFlight_ < IoEngine::kDepth; }
+  unsigned inFlight() const { return inFlight_; }
+  uint64_t bounced() const { return bounced_.get(); }
+
+  void start(IoRequest& request);
+  void submit() { engine_->submit(); }
+  unsigned reap(std::span<IoRequest*, kReapBatch> completed);
+  void sleep() { engine_->sleep(); }
+
+ private:
+  IoChannel(const DiskGeometry& geometry, std::unique_ptr<IoEngine> engine, std::byte* bounce);
+  bool directIoTakes(const IoRequest& request) const;
+  void startNextBounce();
+  void prepareBouncePiece(IoRequest& request);
+  bool finishTransfer(IoRequest& request);
+  bool finishBouncePiece(IoRequest& request);
+  bool conclude(IoRequest& request, int result);
+
+  const DiskGeometry geometry_;
+  std::unique_ptr<IoEngine> engine_;
+  BlockingLane lane_;
+  std::byte* bounce_;
+  IoRequestList bounceWaiting_;
+  IoRequest* bouncing_ = nullptr;
+  IoRequest* laneCompleted_ = nullptr;
+  unsigned inFlight_ = 0;
+  RelaxedCounter bounced_;
+};
+
+}  // namespace holdfast

@@ -1,0 +1,28 @@
+#include "core/io/iovec.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace holdfast {
+
+size_t gather(const iovec* iov, uint32_t count, std::byte* target, size_t size) {
+  size_t copied = 0;
+  for (uint32_t i = 0; i < count && copied < size; ++i) {
+    const size_t piece = std::min(iov[i].iov_len, size - copied);
+    std::memcpy(target + copied, iov[i].iov_base, piece);
+    copied += piece;
+  }
+  return copied;
+}
+
+size_t scatter(const iovec* iov, uint32_t count, const std::byte* source, size_t size) {
+  size_t copied = 0;
+  for (uint32_t i = 0; i < count && copied < size; ++i) {
+    const size_t piece = std::min(iov[i].iov_len, size - copied);
+    std::memcpy(iov[i].iov_base, source + copied, piece);
+    copied += piece;
+  }
+  return copied;
+}
+
+}  // namespace holdfast

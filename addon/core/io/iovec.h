@@ -1,0 +1,28 @@
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace holdfast {
+
+/// Drops `bytes` from the front of the vector: whole entries vanish, the next one is shortened.
+inline void advance(iovec*& iov, uint32_t& count, size_t bytes) {
+  while (count > 0 && bytes >= iov->iov_len) {
+    bytes -= iov->iov_len;
+    ++iov;
+    --count;
+  }
+  if (bytes > 0 && count > 0) {
+    iov->iov_base = static_cast<std::byte*>(iov->iov_base) + bytes;
+    iov->iov_len -= bytes;
+  }
+}
+
+/// Copies up to `size` bytes from the vector into `target`; returns how many.
+size_t gather(const iovec* iov, uint32_t count, std::byte* target, size_t size);
+/// Copies up to `size` bytes from `source` into the vector; returns how many.
+size_t scatter(const iovec* iov, uint32_t count, const std::byte* source, size_t size);
+
+}  // namespace holdfast

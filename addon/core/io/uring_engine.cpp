@@ -1,0 +1,159 @@
+#include <liburing.h>
+#include <poll.h>
+
+#include <cerrno>
+#include <vector>
+
+#include "core/io/io_engine.h"
+
+namespace holdfast {
+namespace {
+
+constexpr unsigned kSubmissionEntries = 256;
+constexpr unsigned kRegisteredFile = 0;
+
+/// User data of a CQE: a request's address, or a watch's number with the lowest bit set.
+constexpr uint64_t watchTag(uint64_t number) {
+  return number << 1 | 1;
+}
+
+/// One io_uring per queue worker. DEFER_TASKRUN keeps completions off our back until we ask for
+/// them; kernels before 6.1 get COOP_TASKRUN (5.19) or nothing.
+class UringEngine final : public IoEngine {
+ public:
+  UringEngine() { ring_.ring_fd = -1; }
+  ~UringEngine() override {
+    if (ring_.ring_fd >= 0) ::io_uring_queue_exit(&ring_);
+  }
+
+  Status start(int fd) {
+    static constexpr unsigned kFlagSets[] = {
+        IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
+        IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
+        0,
+    };
+    int error = 0;
+    for (const unsigned flags : kFlagSets) {
+      io_uring_params params{};
+      params.flags = flags | IORING_SETUP_CQSIZE;
+      params.cq_entries = 2 * kDepth;
+      error = ::io_uring_queue_init_params(kSubmissionEntries, &ring_, &params);
+      if (error != -EINVAL) break;
+    }
+    if (error != 0) {
+      ring_.ring_fd = -1;
+      return systemError("io_uring_setup", -error);
+    }
+    ::io_uring_ring_dontfork(&ring_);
+    error = ::io_uring_register_files(&ring_, &fd, 1);
+    return error == 0 ? Status() : systemError("io_uring_register (files)", -error);
+  }
+
+  Status watch(int fd) override {
+    watches_.push_back({fd, nextWatch_++});
+    arm(watches_.back());
+    return {};
+  }
+
+  void unwatch(int fd) override {
+    for (size_t i = 0; i < watches_.size(); ++i) {
+      if (watches_[i].fd != fd) continue;
+      io_uring_sqe* entry = nextEntry();
+      ::io_uring_prep_poll_remove(entry, watchTag(watches_[i].number));
+      ::io_uring_sqe_set_data64(entry, watchTag(0));
+      ::io_uring_submit(&ring_);
+      watches_.erase(watches_.begin() + static_cast<ptrdiff_t>(i));
+      return;
+    }
+  }
+
+  void prepare(IoRequest& request) override {
+    io_uring_sqe* entry = nextEntry();
+    const uint64_t offset = request.offset + request.done;
+    const iovec* iov = request.bounced ? &request.bounceIov : request.iov;
+    const unsigned count = request.bounced ? 1 : request.iovCount;
+    if (request.kind == IoKind::kRead) {
+      count == 1 ? ::io_uring_prep_read(entry, kRegisteredFile, iov->iov_base,
+                                        static_cast<unsigned>(iov->iov_len), offset)
+                 : ::io_uring_prep_readv(entry, kRegisteredFile, iov, count, offset);
+    } else if (request.kind == IoKind::kWrite) {
+      count == 1 ? ::io_uring_prep_write(entry, kRegisteredFile, iov->iov_base,
+                                         static_cast<unsigned>(iov->iov_len), offset)
+                 : ::io_uring_prep_writev(entry, kRegisteredFile, iov, count, offset);
+      if (request.throughCache) entry->rw_flags = RWF_DSYNC;
+    } else {
+      ::io_uring_prep_fsync(entry, kRegisteredFile, IORING_FSYNC_DATASYNC);
+    }
+    ::io_uring_sqe_set_flags(entry, IOSQE_FIXED_FILE);
+    ::io_uring_sqe_set_data(entry, &request);
+    ++inFlight_;
+  }
+
+  void submit() override {
+    if (::io_uring_sq_ready(&ring_) > 0) ::io_uring_submit(&ring_);
+  }
+
+  unsigned reap(std::span<IoRequest*> completed) override {
+    const bool taskWork = __atomic_load_n(ring_.sq.kflags, __ATOMIC_RELAXED) & IORING_SQ_TASKRUN;
+    if (taskWork && ::io_uring_cq_ready(&ring_) == 0) ::io_uring_get_events(&ring_);
+    unsigned count = 0;
+    unsigned seen = 0;
+    unsigned head;
+    io_uring_cqe* entry;
+    io_uring_for_each_cqe(&ring_, head, entry) {
+      if (count == completed.size()) break;
+      ++seen;
+      if (entry->user_data & 1) {
+        rearmIfEnded(*entry);
+        continue;
+      }
+      auto* request = reinterpret_cast<IoRequest*>(entry->user_data);
+      request->transferred = entry->res;
+      completed[count++] = request;
+    }
+    if (seen) ::io_uring_cq_advance(&ring_, seen);
+    inFlight_ -= count;
+    return count;
+  }
+
+  void sleep() override { ::io_uring_submit_and_wait(&ring_, 1); }
+
+ private:
+  struct Watch {
+    int fd;
+    uint64_t number;
+  };
+
+  io_uring_sqe* nextEntry() {
+    io_uring_sqe* entry;
+    while (!(entry = ::io_uring_get_sqe(&ring_))) ::io_uring_submit(&ring_);
+    return entry;
+  }
+
+  void arm(const Watch& watch) {
+    io_uring_sqe* entry = nextEntry();
+    ::io_uring_prep_poll_multishot(entry, watch.fd, POLLIN);
+    ::io_uring_sqe_set_data64(entry, watchTag(watch.number));
+  }
+
+  /// A multishot poll may end (CQ overflow); one that failed outright stays down.
+  void rearmIfEnded(const io_uring_cqe& entry) {
+    if (entry.flags & IORING_CQE_F_MORE || entry.res < 0) return;
+    for (const Watch& watch : watches_)
+      if (watchTag(watch.number) == entry.user_data) arm(watch);
+  }
+
+  io_uring ring_{};
+  uint64_t nextWatch_ = 1;
+  std::vector<Watch> watches_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<IoEngine>> makeUringEngine(int fd) {
+  auto engine = std::make_unique<UringEngine>();
+  if (Status started = engine->start(fd); !started) return started.error();
+  return std::unique_ptr<IoEngine>(std::move(engine));
+}
+
+}  // namespace holdfast

@@ -1,0 +1,85 @@
+#include "core/virtio/chain_walker.h"
+
+#include <cstring>
+
+namespace holdfast::virtio {
+
+void ChainWalker::walk(const Descriptor* table, uint32_t size, uint16_t head,
+                       DescriptorChain& chain) {
+  uint32_t index = head;
+  for (uint32_t steps = 0; steps < size; ++steps) {
+    Descriptor descriptor;
+    std::memcpy(&descriptor, table + index, sizeof descriptor);
+    if (descriptor.flags & Descriptor::kIndirect) {
+      // 2.7.5.3.1: an indirect table is a chain's last descriptor, and NEXT may not be set.
+      if (descriptor.flags & Descriptor::kNext || !walkIndirect(descriptor, chain))
+        chain.malformed = true;
+      return;
+    }
+    if (!add(descriptor, chain)) {
+      chain.malformed = true;
+      return;
+    }
+    if (!(descriptor.flags & Descriptor::kNext)) return;
+    index = descriptor.next;
+    if (index >= size) break;
+  }
+  chain.malformed = true;  // a loop, or a next beyond the table
+}
+
+bool ChainWalker::walkIndirect(const Descriptor& descriptor, DescriptorChain& chain) {
+  const uint32_t size = descriptor.length / sizeof(Descriptor);
+  if (size == 0 || descriptor.length % sizeof(Descriptor) != 0 || size > kMaxQueueSize)
+    return false;
+  uint32_t index = 0;
+  for (uint32_t steps = 0; steps < size; ++steps) {
+    Descriptor entry;
+    const uint64_t guestAddr = descriptor.guestAddr + index * sizeof(Descriptor);
+    if (guestAddr < descriptor.guestAddr ||
+        !copyFromGuest(guestAddr, reinterpret_cast<std::byte*>(&entry), sizeof entry))
+      return false;
+    if (entry.flags & Descriptor::kIndirect || !add(entry, chain)) return false;
+    if (!(entry.flags & Descriptor::kNext)) return true;
+    index = entry.next;
+    if (index >= size) return false;
+  }
+  return false;
+}
+
+bool ChainWalker::add(const Descriptor& descriptor, DescriptorChain& chain) {
+  const bool writable = descriptor.flags & Descriptor::kWrite;
+  // 2.7.4.2: device-readable descriptors come before device-writable ones.
+  if (!writable && chain.writableBytes > 0) return false;
+  uint64_t guestAddr = descriptor.guestAddr;
+  uint64_t left = descriptor.length;
+  if (guestAddr + left < guestAddr) return false;
+  while (left > 0) {
+    const MemoryMap::Span span = map_.fromGuest(guestAddr, left, region_);
+    if (!span.hostAddr) return false;
+    if (writable) chain.lastWritable = span.hostAddr + span.size - 1;
+    if (chain.count < DescriptorChain::kMaxSegments) {
+      chain.segments[chain.count++] = {span.hostAddr, span.size};
+      if (!writable) chain.readableCount = chain.count;
+    } else {
+      chain.malformed = true;  // more segments than seg_max allows: walk on to the status byte
+    }
+    (writable ? chain.writableBytes : chain.readableBytes) += span.size;
+    guestAddr += span.size;
+    left -= span.size;
+  }
+  return true;
+}
+
+bool ChainWalker::copyFromGuest(uint64_t guestAddr, std::byte* target, uint64_t size) {
+  while (size > 0) {
+    const MemoryMap::Span span = map_.fromGuest(guestAddr, size, region_);
+    if (!span.hostAddr) return false;
+    std::memcpy(target, span.hostAddr, span.size);
+    target += span.size;
+    guestAddr += span.size;
+    size -= span.size;
+  }
+  return true;
+}
+
+}  // namespace holdfast::virtio

@@ -1,0 +1,30 @@
+#pragma once
+
+#include "core/memory/memory_map.h"
+#include "core/virtio/descriptor_chain.h"
+#include "core/virtio/ring_layout.h"
+
+namespace holdfast::virtio {
+
+/// Follows descriptors into a DescriptorChain. Each descriptor is copied out of guest memory once
+/// and judged from the copy; the walk is bounded by the ring size, or by the indirect table's, so
+/// loops end.
+class ChainWalker {
+ public:
+  ChainWalker(const MemoryMap& map, uint32_t& cachedRegion) : map_(map), region_(cachedRegion) {}
+
+  /// `table` is the ring's descriptor table of `size` entries, `head` < `size`. A flaw sets
+  /// `chain.malformed` and ends the walk. Indirect tables are followed whether negotiated or not:
+  /// Windows drivers use them unasked.
+  void walk(const Descriptor* table, uint32_t size, uint16_t head, DescriptorChain& chain);
+
+ private:
+  bool walkIndirect(const Descriptor& descriptor, DescriptorChain& chain);
+  bool add(const Descriptor& descriptor, DescriptorChain& chain);
+  bool copyFromGuest(uint64_t guestAddr, std::byte* target, uint64_t size);
+
+  const MemoryMap& map_;
+  uint32_t& region_;
+};
+
+}  // namespace holdfast::virtio

@@ -1,0 +1,96 @@
+#include "core/virtio/split_ring.h"
+
+#include <bit>
+
+namespace holdfast::virtio {
+namespace {
+
+void storeRelaxed(uint16_t& field, uint16_t value) {
+  std::atomic_ref<uint16_t>(field).store(value, std::memory_order_relaxed);
+}
+
+uint16_t loadRelaxed(uint16_t& field) {
+  return std::atomic_ref<uint16_t>(field).load(std::memory_order_relaxed);
+}
+
+bool isAligned(const std::byte* address, size_t alignment) {
+  return reinterpret_cast<uintptr_t>(address) % alignment == 0;
+}
+
+}  // namespace
+
+Status SplitRing::attach(const MemoryMap& map, const RingAddresses& addresses, uint32_t size,
+                         uint16_t lastAvailable, bool eventIndex) {
+  if (size > kMaxQueueSize || !std::has_single_bit(size))
+    return Error{0, "ring size " + std::to_string(size) + " is not a power of two up to 32768"};
+  addresses_ = addresses;
+  size_ = size;
+  eventIndex_ = eventIndex;
+  if (Status mapped = remap(map); !mapped) return mapped;
+  lastAvailable_ = lastAvailable;
+  // The used index is the device's own, but it survives in the ring over a reconnect.
+  nextUsed_ = publishedUsed_ = loadRelaxed(used_->index);
+  signalAlways_ = true;
+  return {};
+}
+
+Status SplitRing::remap(const MemoryMap& map) {
+  auto* descriptors = map.fromFrontend(addresses_.descriptor, descriptorTableBytes(size_));
+  auto* available = map.fromFrontend(addresses_.available, availableRingBytes(size_));
+  auto* used = map.fromFrontend(addresses_.used, usedRingBytes(size_));
+  if (!descriptors || !available || !used)
+    return Error{0, "the ring does not lie in the guest memory that was shared"};
+  if (!isAligned(descriptors, alignof(Descriptor)) || !isAligned(available, alignof(uint16_t)) ||
+      !isAligned(used, alignof(UsedElement)))
+    return Error{0, "the ring is misaligned in guest memory"};
+  descriptors_ = reinterpret_cast<Descriptor*>(descriptors);
+  available_ = reinterpret_cast<AvailableRing*>(available);
+  used_ = reinterpret_cast<UsedRing*>(used);
+  availableEvent_ = reinterpret_cast<uint16_t*>(used + usedRingBytes(size_) - sizeof(uint16_t));
+  return {};
+}
+
+SplitRing::Pop SplitRing::pop(const MemoryMap& map, DescriptorChain& chain) {
+  const uint16_t pending = static_cast<uint16_t>(loadAvailableIndex() - lastAvailable_);
+  if (pending == 0) return Pop::kEmpty;
+  if (pending > size_) return Pop::kBroken;
+  const uint16_t head = loadRelaxed(available_->ring[lastAvailable_ & (size_ - 1)]);
+  if (head >= size_) return Pop::kBroken;
+  ++lastAvailable_;
+  chain.reset(head);
+  ChainWalker(map, cachedRegion_).walk(descriptors_, size_, head, chain);
+  return Pop::kChain;
+}
+
+bool SplitRing::publish() {
+  const uint16_t before = publishedUsed_;
+  publishedUsed_ = nextUsed_;
+  std::atomic_ref<uint16_t>(used_->index).store(nextUsed_, std::memory_order_release);
+  // The index must be visible before the driver's wish is read (2.7.7.2), or both sides sleep.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (signalAlways_) {
+    signalAlways_ = false;  // after (re)starting, what the driver saw last is unknown
+    return true;
+  }
+  if (!eventIndex_) return !(loadRelaxed(available_->flags) & AvailableRing::kNoInterrupt);
+  const uint16_t event = loadRelaxed(usedEvent());
+  return static_cast<uint16_t>(nextUsed_ - event - 1) < static_cast<uint16_t>(nextUsed_ - before);
+}
+
+void SplitRing::requestKick() {
+  if (eventIndex_)
+    storeRelaxed(*availableEvent_, lastAvailable_);
+  else
+    storeRelaxed(used_->flags, 0);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+}
+
+void SplitRing::suppressKick() {
+  // An event index just behind makes the driver's "did we pass it" test false for a full round.
+  if (eventIndex_)
+    storeRelaxed(*availableEvent_, static_cast<uint16_t>(lastAvailable_ - 1));
+  else
+    storeRelaxed(used_->flags, UsedRing::kNoNotify);
+}
+
+}  // namespace holdfast::virtio

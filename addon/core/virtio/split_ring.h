@@ -1,0 +1,78 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "core/base/status.h"
+#include "core/memory/memory_map.h"
+#include "core/virtio/chain_walker.h"
+#include "core/virtio/descriptor_chain.h"
+#include "core/virtio/ring_layout.h"
+
+namespace holdfast::virtio {
+
+/// Where a ring lies in the front end's address space.
+struct RingAddresses {
+  uint64_t descriptor = 0;
+  uint64_t available = 0;
+  uint64_t used = 0;
+};
+
+/// The device's side of one split virtqueue. One thread owns it. The rings are read in place;
+/// everything the driver can change is read once per decision.
+class SplitRing {
+ public:
+  /// Error: size not a power of two up to 32768, a part not inside one region, or misaligned.
+  Status attach(const MemoryMap& map, const RingAddresses& addresses, uint32_t size,
+                uint16_t lastAvailable, bool eventIndex);
+  /// The same ring in another map.
+  Status remap(const MemoryMap& map);
+
+  uint32_t size() const { return size_; }
+  /// SET/GET_VRING_BASE of a split ring.
+  uint16_t lastAvailable() const { return lastAvailable_; }
+
+  bool hasAvailable() const { return loadAvailableIndex() != lastAvailable_; }
+
+  enum class Pop { kChain, kEmpty, kBroken };
+  /// Takes the next chain. kBroken: the available index ran ahead of the ring or a head is beyond
+  /// it; nothing that follows can be trusted.
+  Pop pop(const MemoryMap& map, DescriptorChain& chain);
+
+  /// Writes a used element; invisible to the driver until publish().
+  void push(uint16_t head, uint32_t length) {
+    UsedElement& element = used_->ring[nextUsed_ & (size_ - 1)];
+    element.id = head;
+    element.length = length;
+    ++nextUsed_;
+  }
+  bool hasUnpublished() const { return nextUsed_ != publishedUsed_; }
+  /// Stores the used index and says whether the driver wants an interrupt for it.
+  bool publish();
+
+  /// Asks for a kick at the next available entry. Check hasAvailable() again afterwards.
+  void requestKick();
+  /// No kicks wanted while we look anyway.
+  void suppressKick();
+
+ private:
+  uint16_t loadAvailableIndex() const {
+    return std::atomic_ref<uint16_t>(available_->index).load(std::memory_order_acquire);
+  }
+  uint16_t& usedEvent() const { return available_->ring[size_]; }
+
+  Descriptor* descriptors_ = nullptr;
+  AvailableRing* available_ = nullptr;
+  UsedRing* used_ = nullptr;
+  uint16_t* availableEvent_ = nullptr;  // behind the used ring's last element
+  RingAddresses addresses_;
+  uint32_t size_ = 0;
+  uint16_t lastAvailable_ = 0;
+  uint16_t nextUsed_ = 0;
+  uint16_t publishedUsed_ = 0;
+  bool eventIndex_ = false;
+  bool signalAlways_ = false;
+  uint32_t cachedRegion_ = 0;
+};
+
+}  // namespace holdfast::virtio

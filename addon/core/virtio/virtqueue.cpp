@@ -1,0 +1,72 @@
+#include "core/virtio/virtqueue.h"
+
+#include <unistd.h>
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace holdfast::virtio {
+namespace {
+
+void signalFd(int fd) {
+  const uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = ::write(fd, &one, sizeof one);
+}
+
+bool isEventFd(int fd) {
+  char target[64] = {};
+  const std::string link = "/proc/self/fd/" + std::to_string(fd);
+  return ::readlink(link.c_str(), target, sizeof target - 1) > 0 &&
+         std::string_view(target).find("[eventfd]") != std::string_view::npos;
+}
+
+}  // namespace
+
+Status Virtqueue::attach(MapEpoch& epoch, const RingAddresses& addresses, uint32_t size,
+                         uint16_t base, bool eventIndex) {
+  epoch_ = &epoch;
+  Status attached = ring_.attach(*epoch.map, addresses, size, base, eventIndex);
+  if (attached) ring_.suppressKick();
+  return attached;
+}
+
+Status Virtqueue::switchTo(MapEpoch& epoch) {
+  epoch_ = &epoch;
+  Status mapped = ring_.remap(*epoch.map);
+  if (!mapped) markBroken();
+  return mapped;
+}
+
+void Virtqueue::setKick(UniqueFd kick) {
+  kick_ = std::move(kick);
+  kickIsEventFd_ = kick_ && isEventFd(kick_.get());
+}
+
+void Virtqueue::drainKick() {
+  if (kickIsEventFd_ || !kick_) return;
+  std::byte bytes[512];
+  while (::read(kick_.get(), bytes, sizeof bytes) == sizeof bytes) {
+  }
+}
+
+void Virtqueue::markBroken() {
+  broken_ = true;
+  if (err_) signalFd(err_.get());
+}
+
+bool Virtqueue::pop(DescriptorChain& chain) {
+  const SplitRing::Pop popped = ring_.pop(*epoch_->map, chain);
+  if (popped == SplitRing::Pop::kBroken) markBroken();
+  return popped == SplitRing::Pop::kChain;
+}
+
+void Virtqueue::publish() {
+  if (broken_ || !ring_.hasUnpublished()) return;
+  if (ring_.publish() && call_) {
+    counters_.calls.add();
+    signalFd(call_.get());
+  }
+}
+
+}  // namespace holdfast::virtio

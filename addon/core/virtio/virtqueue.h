@@ -1,0 +1,91 @@
+#pragma once
+
+#include <cstdint>
+
+#include "core/base/relaxed_counter.h"
+#include "core/base/status.h"
+#include "core/base/unique_fd.h"
+#include "core/memory/map_epoch.h"
+#include "core/virtio/split_ring.h"
+
+namespace holdfast::virtio {
+
+/// What one queue did since its attachment began; read by any thread.
+struct QueueCounters {
+  RelaxedCounter requests, readBytes, writtenBytes, flushes, discards, failed, bounced;
+  RelaxedCounter calls;
+  RelaxedCounter started, completed;
+};
+
+/// A started virtqueue: the ring, its event fds and what is in flight. Owned by one queue worker.
+class Virtqueue {
+ public:
+  Virtqueue(uint16_t index, QueueCounters& counters) : index_(index), counters_(counters) {}
+
+  uint16_t index() const { return index_; }
+  QueueCounters& counters() { return counters_; }
+  SplitRing& ring() { return ring_; }
+  MapEpoch* epoch() { return epoch_; }
+  unsigned inFlight() const { return inFlight_; }
+
+  Status attach(MapEpoch& epoch, const RingAddresses& addresses, uint32_t size, uint16_t base,
+                bool eventIndex);
+  Status switchTo(MapEpoch& epoch);
+
+  void setKick(UniqueFd kick);
+  void setCall(UniqueFd call) { call_ = std::move(call); }
+  void setErr(UniqueFd err) { err_ = std::move(err); }
+  int kickFd() const { return kick_.get(); }
+  /// An eventfd's counter is left alone: each signal is an edge for the poller. A pipe (user-mode
+  /// Linux's) would fill up.
+  void drainKick();
+
+  bool serving() const { return enabled_ && !stopping_ && !broken_; }
+  void setEnabled(bool enabled) { enabled_ = enabled; }
+  bool enabled() const { return enabled_; }
+  void stopServing() { stopping_ = true; }
+  bool broken() const { return broken_; }
+  /// Ends service of this ring and tells the front end through its error fd.
+  void markBroken();
+
+  /// Takes the next chain; a broken ring is marked and counts as empty.
+  bool pop(DescriptorChain& chain);
+  /// The chain's request begins: it pins the current memory map.
+  MapEpoch* begin() {
+    ++inFlight_;
+    counters_.started.add();
+    ++epoch_->inFlight;
+    return epoch_;
+  }
+  /// The request that pinned `epoch` is over, with `length` bytes written to guest memory.
+  void finish(MapEpoch& epoch, uint16_t head, uint32_t length) {
+    ring_.push(head, length);
+    --inFlight_;
+    counters_.completed.add();
+    --epoch.inFlight;
+  }
+  /// Shows finished chains to the driver; interrupts it if it asked.
+  void publish();
+
+ private:
+  const uint16_t index_;
+  QueueCounters& counters_;
+  SplitRing ring_;
+  MapEpoch* epoch_ = nullptr;
+  UniqueFd kick_, call_, err_;
+  unsigned inFlight_ = 0;
+  bool kickIsEventFd_ = true;
+  bool enabled_ = false;
+  bool stopping_ = false;
+  bool broken_ = false;
+};
+
+/// What a device type does with the chains of one queue. Called by the queue's worker only.
+class QueueHandler {
+ public:
+  virtual ~QueueHandler() = default;
+  /// Pops and starts at most `budget` chains; returns how many.
+  virtual unsigned serve(unsigned budget) = 0;
+};
+
+}  // namespace holdfast::virtio

@@ -1,0 +1,21 @@
+#include <napi.h>
+
+#include "napi/addon_data.h"
+#include "napi/attachment_object.h"
+#include "napi/disk_object.h"
+
+namespace holdfast::js {
+namespace {
+
+Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  auto* data = new AddonData{Napi::Persistent(DiskObject::define(env)),
+                             Napi::Persistent(AttachmentObject::define(env))};
+  env.SetInstanceData(data);
+  exports.Set("openDisk", Napi::Function::New<&DiskObject::open>(env, "openDisk"));
+  return exports;
+}
+
+NODE_API_MODULE(holdfast, initialize)
+
+}  // namespace
+}  // namespace holdfast::js

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <napi.h>
+
+namespace holdfast::js {
+
+/// The constructors of one JavaScript environment.
+struct AddonData {
+  Napi::FunctionReference diskClass;
+  Napi::FunctionReference attachmentClass;
+};
+
+}  // namespace holdfast::js
