@@ -10,9 +10,6 @@ import { loadNativeAddon } from './native-addon.js';
 import type { ProcessSignals } from './process-signals.js';
 import type { Endpoint, ServeOptions } from './serve-options.js';
 
-/** QEMU's VIRTQUEUE_MAX_SIZE; no known front end sets up larger rings. */
-const queueSizeMax = 1024;
-
 /** SIGTERM ends the process within a second (vhost-user.rst, "Backend program conventions"). */
 const drainMilliseconds = 900;
 
@@ -73,7 +70,6 @@ function attach(
       ...endpoint,
       socketMode,
       numQueues,
-      queueSizeMax,
       pollMicroseconds,
       configWce,
       onEvent,
