@@ -1,0 +1,23 @@
+import { execFileSync } from 'node:child_process';
+import { expect, it } from 'vitest';
+import { qemuArguments, qemuLines } from '../../../src/frontends/qemu.js';
+
+it('shares the guest memory and doubles commas in the socket path', () => {
+  const args = qemuArguments('/run/a,b.sock').flat();
+  expect(args).toContain('socket,id=disk,path=/run/a,,b.sock');
+  expect(args.filter((arg) => arg.includes('share=on'))).toHaveLength(1);
+});
+
+it('prints a command that a shell splits into the same arguments', () => {
+  const path = "/run/it's a socket, $HOME `x`";
+  const [, command = ''] = /^ {2}(qemu-system-x86_64 [^]*?)\n\n/m.exec(qemuLines(path)) ?? [];
+  const script = command.replace(/^qemu-system-x86_64/, "printf '%s\\n'");
+  const words = execFileSync('sh', ['-c', script], { encoding: 'utf8' }).trimEnd().split('\n');
+  expect(words).toEqual(qemuArguments(path).flat());
+});
+
+it('names both spellings of reconnect', () => {
+  const lines = qemuLines('/run/disk.sock');
+  expect(lines).toContain(',reconnect=1 ');
+  expect(lines).toContain(',reconnect-ms=1000 ');
+});
