@@ -6,43 +6,9 @@
 #include <vector>
 
 #include "core/base/status.h"
-#include "core/base/unique_fd.h"
+#include "core/memory/memory_region.h"
 
 namespace holdfast {
-
-/// Addresses as the vhost-user front end describes a region (vhost-user.rst, "Memory region
-/// description"). All in bytes.
-struct RegionDescription {
-  uint64_t guestAddr = 0;
-  uint64_t size = 0;
-  uint64_t frontendAddr = 0;
-  uint64_t mmapOffset = 0;
-  bool operator==(const RegionDescription&) const = default;
-};
-
-/// One mapped piece of guest memory; unmapped when the last map and the last in-flight operation
-/// that refer to it are gone.
-class MemoryRegion {
- public:
-  /// Maps `description` from `fd`. Errors: size 0, any addition wraps, or the file is shorter than
-  /// the region (a later access would raise SIGBUS).
-  static Result<std::shared_ptr<const MemoryRegion>> map(const RegionDescription& description,
-                                                         UniqueFd fd);
-  ~MemoryRegion();
-  MemoryRegion(const MemoryRegion&) = delete;
-  MemoryRegion& operator=(const MemoryRegion&) = delete;
-
-  const RegionDescription& description() const { return description_; }
-  std::byte* hostAddr() const { return hostAddr_; }
-
- private:
-  MemoryRegion(const RegionDescription& description, std::byte* mapping, size_t mappingSize);
-
-  RegionDescription description_;
-  std::byte* mapping_;
-  size_t mappingSize_;
-  std::byte* hostAddr_;
-};
 
 /// An immutable snapshot of the memory table. Changes make a new map; workers switch to it between
 /// two turns, and requests in flight keep the one they were started with.
@@ -53,9 +19,11 @@ class MemoryMap {
 
   MemoryMap() = default;
 
-  /// A copy with `region` added. Errors: full, or it overlaps another in guest addresses.
+  /// A copy with `region` added. Errors: full, or it overlaps another in guest addresses. (In front
+  /// end addresses it may: memory can appear to the guest twice.)
   Result<std::shared_ptr<const MemoryMap>> with(std::shared_ptr<const MemoryRegion> region) const;
-  /// A copy without the region that has these guestAddr, frontendAddr and size. Error: none such.
+  /// A copy without the region that has these guestAddr, frontendAddr and size; mmapOffset doesn't
+  /// count (vhost-user.rst, REM_MEM_REG). Error: none such.
   Result<std::shared_ptr<const MemoryMap>> without(const RegionDescription& description) const;
 
   size_t size() const { return regions_.size(); }

@@ -28,7 +28,8 @@ class Channel {
   /// the end of the stream within a message. The stream can't be used after an error.
   Result<Received> receive(Message& message, int stopFd);
 
-  /// Sends the reply to `request`. Errors: EPIPE, ECANCELED when stopped before all was sent.
+  /// Sends the reply to `request`; `payload` has at most kMaxReplyPayload bytes. Errors: send(2)'s
+  /// (EPIPE: the peer closed), ECANCELED when stopped before all was sent.
   Status reply(uint32_t request, std::span<const std::byte> payload, int stopFd);
 
  private:

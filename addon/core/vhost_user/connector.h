@@ -5,6 +5,7 @@
 
 #include "core/base/status.h"
 #include "core/vhost_user/connection_source.h"
+#include "core/vhost_user/socket_address.h"
 
 namespace holdfast::vhost_user {
 
@@ -12,17 +13,18 @@ namespace holdfast::vhost_user {
 /// disconnect.
 class Connector final : public ConnectionSource {
  public:
-  /// Error: ENAMETOOLONG.
-  static Result<std::unique_ptr<Connector>> create(std::string path);
+  /// Errors: those of SocketAddress::of.
+  static Result<std::unique_ptr<Connector>> create(const std::string& path);
 
   /// Tries until somebody listens at the path, at growing intervals up to a second: there is no
-  /// event to wait for.
+  /// event to wait for. Errors: connect(2)'s that don't pass.
   Result<std::optional<Channel>> next(int stopFd) override;
 
  private:
-  explicit Connector(std::string path) : path_(std::move(path)) {}
+  explicit Connector(const SocketAddress& address) : address_(address) {}
 
-  std::string path_;
+  SocketAddress address_;
+  int delayMs_ = 0;
 };
 
 }  // namespace holdfast::vhost_user

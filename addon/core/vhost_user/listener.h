@@ -17,7 +17,7 @@ class Listener final : public ConnectionSource {
  public:
   /// Binds and listens at `path`; the file has exactly the permission bits `mode`. A socket file
   /// that nobody listens on is replaced. Errors: EADDRINUSE where somebody does, EEXIST where the
-  /// file is no socket, ENAMETOOLONG (the system's limit is 107 bytes), bind(2)'s.
+  /// file is no socket, those of SocketAddress::of, bind(2)'s.
   static Result<std::unique_ptr<Listener>> bind(const std::string& path, mode_t mode);
   /// Takes over a socket that listens already; its file isn't ours to remove.
   explicit Listener(UniqueFd socket);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/status.h"
 #include "core/base/unique_fd.h"
 #include "core/memory/memory_map.h"
 
@@ -123,6 +124,9 @@ inline constexpr size_t kMaxMessageFds = 32;
 inline constexpr size_t kMaxPayload =
     sizeof(MemoryTableHeader) + kMaxMessageFds * sizeof(RegionDescription);
 
+/// The longest payload of a reply: a GET_CONFIG's.
+inline constexpr size_t kMaxReplyPayload = sizeof(ConfigHeader) + kMaxConfigSize;
+
 /// One message as received: what the peer says, checked for nothing but the header's form.
 struct Message {
   MessageHeader header;
@@ -150,6 +154,23 @@ struct Message {
 /// The specification's name without its prefix ("SET_VRING_NUM"), also of messages that are never
 /// served; "message 99" where there is none.
 std::string requestName(uint32_t request);
+
+/// The form of a request that this back end serves.
+struct RequestForm {
+  Request request;
+  uint32_t minPayload;  // bytes
+  uint32_t maxPayload;
+  uint32_t maxFds;
+  uint64_t feature;  // the ProtocolFeature it belongs to, or 0
+  /// The specification gives it a reply of its own, so it is never acknowledged.
+  bool hasReply;
+};
+
+/// Null for every request that isn't served.
+const RequestForm* formOf(uint32_t request);
+
+/// Errors: the payload's size or the number of fds isn't what `form` says.
+Status checkForm(const RequestForm& form, const Message& message);
 
 /// The bytes of a wire struct.
 template <typename T>

@@ -1,12 +1,21 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 
 #include "core/base/event_fd.h"
 #include "core/base/status.h"
+#include "core/vhost_user/backend_channel.h"
 #include "core/vhost_user/channel.h"
+#include "core/vhost_user/config_space.h"
 #include "core/vhost_user/device.h"
+#include "core/vhost_user/memory_table.h"
+#include "core/vhost_user/message.h"
+#include "core/vhost_user/ring_table.h"
 
 namespace holdfast::vhost_user {
 
@@ -14,20 +23,25 @@ namespace holdfast::vhost_user {
 using WarningSink = std::function<void(const std::string&)>;
 
 /// One connection's life: reads requests, keeps the protocol's state, calls the device, replies.
-///
 /// All of it happens in run(), on the attachment's control thread; only configChanged() may come
 /// from elsewhere.
+///
+/// Messages that belong to a protocol feature are served if the feature is offered, acknowledged or
+/// not. A message that is refused changes nothing; where it asks for an acknowledgement the front
+/// end is told and the connection goes on, otherwise it ends: the front end believes in a state
+/// that isn't so.
 class Session final : public ConfigNotifier {
  public:
-  /// `device` outlives the session. `warn` is told of messages that were refused while the
-  /// connection goes on, on run()'s thread and a bounded number of times: a hostile front end can't
-  /// flood the log.
+  /// `device` outlives the session. `warn` is told of refused messages after which the connection
+  /// goes on, on run()'s thread and at most kMaxWarnings times: a front end can't flood the log.
   Session(Device& device, Channel channel, WarningSink warn);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
+  static constexpr int kMaxWarnings = 16;
+
   /// Serves until the front end closes the connection or `stopFd` becomes readable (both OK), or
-  /// the connection had to be given up (Error; its message is a sentence for the log). Calls the
+  /// the connection has to be given up (Error; its message is a sentence for the log). Calls the
   /// device's connected() first and its disconnected() last, always.
   Status run(int stopFd);
 
@@ -36,10 +50,50 @@ class Session final : public ConfigNotifier {
   void configChanged() override;
 
  private:
+  enum class Event { kMessage, kIdle, kStopped };
+
+  /// What a request's handler puts here goes out as the message's own reply.
+  struct Reply {
+    std::array<std::byte, kMaxReplyPayload> payload;
+    size_t size = 0;
+
+    void set(std::span<const std::byte> bytes);
+    void setU64(uint64_t value) { set(bytesOf(value)); }
+  };
+
+  Status serve(int stopFd);
+  Event nextEvent(int stopFd);
+  Status serveMessage(Message& message, int stopFd);
+  Status refuse(const Message& message, const RequestForm* form, const Error& why, int stopFd);
+  Status handle(Message& message, Reply& reply);
+  Status handleRing(Message& message, Reply& reply);
+
+  Status setFeatures(uint64_t features);
+  Status setProtocolFeatures(uint64_t features);
+  Status startRing(Message& message);
+  Status openBackendChannel(Message& message);
+  Status resetDevice();
+
+  uint64_t offeredProtocolFeatures() const;
+  bool wantsAcknowledgement(const Message& message) const;
+  void announceConfig();
+  void warn(const std::string& sentence);
+
   Device& device_;
   Channel channel_;
   WarningSink warn_;
+  int warnings_ = 0;
+
+  RingTable rings_;
+  MemoryTable memory_;
+  ConfigSpace config_;
+  BackendChannel backendChannel_;
+  uint64_t features_ = 0;
+  uint64_t protocolFeatures_ = 0;
+
   EventFd configChanged_;
+  /// The front end may have to be told of the config space when the time is right.
+  bool announcementDue_ = false;
 };
 
 }  // namespace holdfast::vhost_user

@@ -1,0 +1,244 @@
+#include "core/vhost_user/session.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <utility>
+
+namespace holdfast::vhost_user {
+namespace {
+
+/// What this back end can do for any device.
+constexpr uint64_t kOwnProtocolFeatures =
+    kMultiqueue | kReplyAck | kBackendReq | kResetDeviceFeature | kConfigureMemSlots;
+
+constexpr uint64_t kAcknowledged = 0;
+constexpr uint64_t kRefused = 1;
+
+}  // namespace
+
+Session::Session(Device& device, Channel channel, WarningSink warn)
+    : device_(device),
+      channel_(std::move(channel)),
+      warn_(std::move(warn)),
+      rings_(device),
+      memory_(device),
+      config_(device) {}
+
+Status Session::run(int stopFd) {
+  if (!configChanged_.valid()) return Error{EMFILE, "no file descriptor left for the session"};
+  device_.connected(*this);
+  Status end = serve(stopFd);
+  device_.disconnected();
+  return end;
+}
+
+void Session::configChanged() {
+  configChanged_.signal();
+}
+
+Status Session::serve(int stopFd) {
+  Message message;
+  for (;;) {
+    const Event event = nextEvent(stopFd);
+    if (event == Event::kStopped) return {};
+    if (event == Event::kIdle) {
+      announceConfig();
+      continue;
+    }
+    const auto received = channel_.receive(message, stopFd);
+    if (!received) return received.error();
+    if (*received != Channel::Received::kMessage) return {};
+    if (Status served = serveMessage(message, stopFd); !served) return served;
+  }
+}
+
+/// An announcement that is due waits until no request does: QEMU 7.2 handles it even while it
+/// waits for a reply of ours, and then takes that reply for the one to its GET_CONFIG.
+Session::Event Session::nextEvent(int stopFd) {
+  for (;;) {
+    const bool announce = announcementDue_ && rings_.anyRunning();
+    pollfd watched[] = {
+        {stopFd, POLLIN, 0}, {channel_.fd(), POLLIN, 0}, {configChanged_.get(), POLLIN, 0}};
+    const int ready = ::poll(watched, std::size(watched), announce ? 0 : -1);
+    if (ready == 0) return Event::kIdle;
+    if (ready < 0) continue;  // EINTR, or ENOMEM that passes
+    if (watched[0].revents != 0) return Event::kStopped;
+    if (watched[2].revents != 0) {
+      configChanged_.drain();
+      announcementDue_ = true;
+    }
+    if (watched[1].revents != 0) return Event::kMessage;
+  }
+}
+
+Status Session::serveMessage(Message& message, int stopFd) {
+  const uint32_t request = message.header.request;
+  const RequestForm* form = formOf(request);
+  if (!form || (form->feature & ~offeredProtocolFeatures()) != 0)
+    return refuse(message, form, Error{ENOTSUP, "this back end doesn't offer it"}, stopFd);
+  if (Status wellFormed = checkForm(*form, message); !wellFormed)
+    return refuse(message, form, wellFormed.error(), stopFd);
+
+  const bool wasRunning = rings_.anyRunning();
+  Reply reply;
+  if (Status handled = handle(message, reply); !handled)
+    return refuse(message, form, handled.error(), stopFd);
+  // It may have changed while nothing could be said, or between two connections.
+  if (!wasRunning && rings_.anyRunning()) announcementDue_ = true;
+
+  if (form->hasReply)
+    return channel_.reply(request, std::span(reply.payload).first(reply.size), stopFd);
+  if (wantsAcknowledgement(message)) return channel_.reply(request, bytesOf(kAcknowledged), stopFd);
+  return {};
+}
+
+Status Session::refuse(const Message& message, const RequestForm* form, const Error& why,
+                       int stopFd) {
+  const uint32_t request = message.header.request;
+  Error reason{why.code, requestName(request) + " refused: " + why.message};
+  // A GET_CONFIG is refused by a reply of zero length (vhost-user.rst).
+  const bool isGetConfig = request == static_cast<uint32_t>(Request::kGetConfig);
+  const bool hasOtherReply = form && form->hasReply && !isGetConfig;
+  if (isGetConfig || (wantsAcknowledgement(message) && !hasOtherReply)) {
+    warn(reason.message);
+    return channel_.reply(request, isGetConfig ? std::span<const std::byte>() : bytesOf(kRefused),
+                          stopFd);
+  }
+  return reason;
+}
+
+Status Session::handle(Message& message, Reply& reply) {
+  switch (static_cast<Request>(message.header.request)) {
+    case Request::kGetFeatures:
+      reply.setU64(device_.features() | kProtocolFeaturesBit);
+      return {};
+    case Request::kSetFeatures:
+      return setFeatures(*message.as<uint64_t>());
+    case Request::kGetProtocolFeatures:
+      reply.setU64(offeredProtocolFeatures());
+      return {};
+    case Request::kSetProtocolFeatures:
+      return setProtocolFeatures(*message.as<uint64_t>());
+    case Request::kGetQueueNum:
+      reply.setU64(device_.maxQueues());
+      return {};
+    case Request::kGetMaxMemSlots:
+      reply.setU64(MemoryMap::kMaxRegions);
+      return {};
+    case Request::kSetOwner:
+      return {};
+    case Request::kResetOwner:
+      // The specification: ignore it, or disable all rings. A front end that still sends it means
+      // that nobody touches its memory from now on.
+      return rings_.setAllEnabled(false);
+    case Request::kResetDevice:
+      return resetDevice();
+    case Request::kSetBackendReqFd:
+      return openBackendChannel(message);
+    case Request::kSetMemTable:
+      return memory_.replace(message);
+    case Request::kAddMemReg:
+      return memory_.add(message);
+    case Request::kRemMemReg:
+      return memory_.remove(message);
+    case Request::kGetConfig: {
+      const auto config = config_.read(message);
+      if (!config) return config.error();
+      reply.set(*config);
+      return {};
+    }
+    case Request::kSetConfig:
+      return config_.write(message);
+    default:
+      return handleRing(message, reply);
+  }
+}
+
+Status Session::handleRing(Message& message, Reply& reply) {
+  switch (static_cast<Request>(message.header.request)) {
+    case Request::kSetVringNum:
+      return rings_.setSize(*message.as<VringState>());
+    case Request::kSetVringAddr:
+      return rings_.setAddresses(*message.as<VringAddresses>());
+    case Request::kSetVringBase:
+      return rings_.setBase(*message.as<VringState>());
+    case Request::kSetVringEnable:
+      return rings_.setEnabled(*message.as<VringState>());
+    case Request::kSetVringKick:
+      return startRing(message);
+    case Request::kSetVringCall:
+      return rings_.setCall(*message.as<uint64_t>(), std::move(message.fds));
+    case Request::kSetVringErr:
+      return rings_.setErr(*message.as<uint64_t>(), std::move(message.fds));
+    case Request::kGetVringBase: {
+      VringState state = *message.as<VringState>();
+      const auto base = rings_.stop(state);
+      if (!base) return base.error();
+      state.value = *base;
+      reply.set(bytesOf(state));
+      return {};
+    }
+    default:
+      return Error{ENOTSUP, "this back end doesn't know it"};
+  }
+}
+
+Status Session::setFeatures(uint64_t features) {
+  if (Status accepted = device_.setFeatures(features); !accepted) return accepted;
+  features_ = features;
+  // Without bit 30 there is no SET_VRING_ENABLE.
+  return features & kProtocolFeaturesBit ? Status() : rings_.setAllEnabled(true);
+}
+
+Status Session::setProtocolFeatures(uint64_t features) {
+  if (const uint64_t unknown = features & ~offeredProtocolFeatures(); unknown != 0)
+    return Error{EINVAL, "bit " + std::to_string(std::countr_zero(unknown)) + " was not offered"};
+  protocolFeatures_ = features;
+  return {};
+}
+
+Status Session::startRing(Message& message) {
+  if (memory_.empty())
+    return Error{EINVAL, std::string("there is no guest memory; ") + kShareMemoryAdvice};
+  const bool enable = (features_ & kProtocolFeaturesBit) == 0;
+  return rings_.start(*message.as<uint64_t>(), std::move(message.fds), enable);
+}
+
+Status Session::openBackendChannel(Message& message) {
+  if (message.fds.empty()) return Error{EINVAL, "its file descriptor is missing"};
+  return backendChannel_.open(std::move(message.fds.front()));
+}
+
+Status Session::resetDevice() {
+  if (Status reset = rings_.reset(); !reset) return reset;
+  return device_.resetDevice();
+}
+
+uint64_t Session::offeredProtocolFeatures() const {
+  return kOwnProtocolFeatures | device_.protocolFeatures();
+}
+
+bool Session::wantsAcknowledgement(const Message& message) const {
+  return (protocolFeatures_ & kReplyAck) && (message.header.flags & MessageHeader::kNeedReply);
+}
+
+void Session::announceConfig() {
+  announcementDue_ = false;
+  const bool canTell = (protocolFeatures_ & kConfig) && backendChannel_.isOpen();
+  if (!canTell || !config_.frontendIsOutdated()) return;
+  if (Status sent = backendChannel_.sendConfigChange(); !sent) warn(sent.error().message);
+}
+
+void Session::warn(const std::string& sentence) {
+  if (++warnings_ <= kMaxWarnings) warn_(sentence);
+}
+
+void Session::Reply::set(std::span<const std::byte> bytes) {
+  std::copy(bytes.begin(), bytes.end(), payload.begin());
+  size = bytes.size();
+}
+
+}  // namespace holdfast::vhost_user
