@@ -1,6 +1,7 @@
 #include "frontend/split_ring.h"
 
 #include <numeric>
+#include <utility>
 
 namespace holdfast::frontend {
 
@@ -84,6 +85,7 @@ void SplitRing::addHead(uint16_t head) {
 
 bool SplitRing::publish() {
   const uint16_t before = published_;
+  if (before == nextAvailable_) return false;
   published_ = nextAvailable_;
   std::atomic_ref<uint16_t>(available_[1]).store(published_, std::memory_order_release);
   // The device's event index, or its flag, must be read after it can see the new available index.
@@ -100,19 +102,19 @@ std::optional<SplitRing::Used> SplitRing::pop() {
   if (!hasUsed()) return std::nullopt;
   const UsedElement element = usedEntry(static_cast<uint16_t>(lastUsed_ & (size_ - 1)));
   ++lastUsed_;
-  if (element.id < size_) freeChain(static_cast<uint16_t>(element.id));
-  return Used{element.id, element.size};
+  return Used{element.id, element.size, freeChain(element.id)};
 }
 
-void SplitRing::freeChain(uint16_t head) {
-  const uint16_t length = chainLength_[head];
-  if (length == 0) return;
-  chainLength_[head] = 0;
+bool SplitRing::freeChain(uint32_t id) {
+  if (id >= size_ || chainLength_[id] == 0) return false;
+  const auto head = static_cast<uint16_t>(id);
+  const uint16_t length = std::exchange(chainLength_[head], uint16_t{0});
   uint16_t tail = head;
   for (uint16_t i = 1; i < length; ++i) tail = nextFree_[tail];
   nextFree_[tail] = firstFree_;
   firstFree_ = head;
   freeCount_ = static_cast<uint16_t>(freeCount_ + length);
+  return true;
 }
 
 bool SplitRing::armInterrupt() {

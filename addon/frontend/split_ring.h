@@ -57,6 +57,7 @@ class SplitRing {
   struct Used {
     uint32_t head = 0;
     uint32_t writtenBytes = 0;
+    bool ours = false;  // a chain of add() that was in flight
   };
 
   /// Allocates and zeroes a ring of `size` descriptors (a power of two up to 32768) in `memory`,
@@ -76,7 +77,7 @@ class SplitRing {
                                       Descriptor* tableHost);
   /// Puts any number into the next slot of the available ring; takes no descriptor.
   void addHead(uint16_t head);
-  /// Shows the device everything added. Returns whether it wants a kick: by EVENT_IDX if
+  /// Shows the device everything added. Returns whether it wants a kick for it: by EVENT_IDX if
   /// negotiated, else by VRING_USED_F_NO_NOTIFY.
   bool publish();
 
@@ -104,14 +105,15 @@ class SplitRing {
   /// What publish() will show, and how far pop() has come.
   uint16_t nextAvailable() const { return nextAvailable_; }
   uint16_t lastUsed() const { return lastUsed_; }
+  uint16_t loadUsedIndex() const {
+    return std::atomic_ref<uint16_t>(used_[1]).load(std::memory_order_acquire);
+  }
 
  private:
   SplitRing(uint16_t size, bool eventIndex) : size_(size), eventIndex_(eventIndex) {}
 
-  uint16_t loadUsedIndex() const {
-    return std::atomic_ref<uint16_t>(used_[1]).load(std::memory_order_acquire);
-  }
-  void freeChain(uint16_t head);
+  /// False if `id` is not the head of a chain of ours.
+  bool freeChain(uint32_t id);
 
   uint16_t size_;
   bool eventIndex_;
