@@ -36,6 +36,7 @@ Driver
                        poll (spins on the used index)             interrupt
   --no-indirect        don't negotiate indirect descriptors
   --no-event-idx       don't negotiate EVENT_IDX
+  --no-flush           don't negotiate FLUSH, so that writes are write-through
 Machine
   --cpu LIST           pin all threads to these CPUs, e.g. 1 or 1,3
   --server-pid PID     report the CPU time this process takes
@@ -62,6 +63,7 @@ enum Name {
   kCompletion,
   kNoIndirect,
   kNoEventIndex,
+  kNoFlush,
   kCpu,
   kServerPid,
   kHelp,
@@ -85,6 +87,7 @@ constexpr option kOptions[] = {
     {"completion", required_argument, nullptr, kCompletion},
     {"no-indirect", no_argument, nullptr, kNoIndirect},
     {"no-event-idx", no_argument, nullptr, kNoEventIndex},
+    {"no-flush", no_argument, nullptr, kNoFlush},
     {"cpu", required_argument, nullptr, kCpu},
     {"server-pid", required_argument, nullptr, kServerPid},
     {"help", no_argument, nullptr, kHelp},
@@ -181,6 +184,9 @@ Status apply(int name, std::string_view text, Options& options) {
       return {};
     case kNoEventIndex:
       options.eventIndex = false;
+      return {};
+    case kNoFlush:
+      options.flush = false;
       return {};
     case kCpu:
       return parseCpus(text, options.cpus);

@@ -34,6 +34,7 @@ struct Options {
   Completion completion = Completion::kInterrupt;
   bool indirect = true;
   bool eventIndex = true;
+  bool flush = true;
   std::vector<int> cpus;
   uint64_t seed = 1;
   /// A process whose CPU time is taken over the measured window; 0: none.

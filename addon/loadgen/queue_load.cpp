@@ -114,7 +114,7 @@ void QueueLoad::generate() {
     if (now >= window_->endNs) return;
     reap(now);
     submitDue(now);
-    publish();
+    publish(now);
     wait(arrivals_ && !late_ ? std::min(arrivals_->nextDue(), window_->endNs) : window_->endNs);
   }
 }
@@ -135,11 +135,12 @@ void QueueLoad::drain() {
 void QueueLoad::readBack() {
   std::optional<uint64_t> block = verifier_->nextWritten(0);
   while (block && !stopped()) {
-    reap(nowNs());
+    const uint64_t now = nowNs();
+    reap(now);
     for (; block && slots_.hasFree(); block = verifier_->nextWritten(*block + 1)) {
-      submit({true, *block}, nowNs());
+      submit({true, *block}, now);
     }
-    publish();
+    publish(now);
     if (!slots_.hasFree()) wait(nowNs() + kDrainTimeout);
   }
   drain();
@@ -181,10 +182,10 @@ void QueueLoad::submit(Workload::Operation operation, uint64_t startNs) {
   slotOfHead_[*head] = index;
 }
 
-void QueueLoad::publish() {
+void QueueLoad::publish(uint64_t now) {
   if (!queue_.ring().publish()) return;
   queue_.kick();
-  ++tally_.kicks;
+  if (measured(now)) ++tally_.kicks;
 }
 
 void QueueLoad::reap(uint64_t now) {
@@ -247,7 +248,7 @@ void QueueLoad::spin(uint64_t deadline) {
 void QueueLoad::sleep(uint64_t deadline) {
   const uint64_t now = nowNs();
   if (now >= deadline || !queue_.ring().armInterrupt()) return;
-  ++tally_.sleeps;
+  if (measured(now)) ++tally_.sleeps;
   takeEvents(deadline - now);
   queue_.ring().disarmInterrupt();
 }

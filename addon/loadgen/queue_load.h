@@ -29,7 +29,7 @@ struct Window {
   std::atomic<bool> failed{false};
 };
 
-/// What one queue's thread counted: within the window, but for the errors and the check.
+/// What one queue's thread counted within the window; errors and checked reads at any time.
 struct Tally {
   uint64_t reads = 0;
   uint64_t writes = 0;
@@ -72,7 +72,7 @@ class QueueLoad {
   void submitClosedLoop(uint64_t now);
   void submitArrivals(uint64_t now);
   void submit(Workload::Operation operation, uint64_t startNs);
-  void publish();
+  void publish(uint64_t now);
 
   /// Takes what the device has used by now.
   void reap(uint64_t now);
