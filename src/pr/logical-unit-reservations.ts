@@ -1,0 +1,15 @@
+import { type CommandAccess } from './access.js';
+import { type ReservationCommand } from './command.js';
+import { type Nexus } from './nexus.js';
+import { type PrOutcome } from './outcome.js';
+import { type UnitAttentions } from './unit-attention.js';
+
+/** The reservations of one logical unit, as its SCSI commands use them. */
+export interface LogicalUnitReservations {
+  /** Runs PERSISTENT RESERVE IN or OUT, RESERVE(6) or RELEASE(6) after all earlier ones; never rejects. */
+  execute(nexus: Nexus, command: ReservationCommand): Promise<PrOutcome>;
+  /** False: answer RESERVATION CONFLICT. Always true for 'reservation-command'. */
+  permits(nexus: Nexus, access: CommandAccess): boolean;
+  /** The one queue of this nexus, for conditions of every origin. */
+  unitAttentions(nexus: Nexus): UnitAttentions;
+}

@@ -1,0 +1,33 @@
+/** A sense key with its additional sense code and qualifier (SPC-4 §4.5.6). */
+export interface Sense {
+  readonly senseKey: number;
+  readonly asc: number;
+  readonly ascq: number;
+}
+
+const illegalRequest = 0x5;
+const unitAttentionKey = 0x6;
+const abortedCommand = 0xb;
+
+export const invalidFieldInCdb: Sense = { senseKey: illegalRequest, asc: 0x24, ascq: 0x00 };
+export const invalidFieldInParameterList: Sense = {
+  senseKey: illegalRequest,
+  asc: 0x26,
+  ascq: 0x00,
+};
+export const invalidReleaseOfPersistentReservation: Sense = {
+  senseKey: illegalRequest,
+  asc: 0x26,
+  ascq: 0x04,
+};
+export const insufficientRegistrationResources: Sense = {
+  senseKey: illegalRequest,
+  asc: 0x55,
+  ascq: 0x04,
+};
+/** LOGICAL UNIT COMMUNICATION TIME-OUT: whether the command took effect is not known. */
+export const logicalUnitTimeOut: Sense = { senseKey: abortedCommand, asc: 0x08, ascq: 0x01 };
+
+export const reservationsPreempted: Sense = { senseKey: unitAttentionKey, asc: 0x2a, ascq: 0x03 };
+export const reservationsReleased: Sense = { senseKey: unitAttentionKey, asc: 0x2a, ascq: 0x04 };
+export const registrationsPreempted: Sense = { senseKey: unitAttentionKey, asc: 0x2a, ascq: 0x05 };

@@ -1,0 +1,36 @@
+import { type Sense } from './sense.js';
+
+/**
+ * The unit attention conditions one nexus has not been told of yet (SAM-5 §5.14): in the order in
+ * which they were established, each once, however often it was established.
+ */
+export class UnitAttentions {
+  readonly #pending: Sense[] = [];
+  readonly #onChange: (pending: boolean) => void;
+
+  /** @param onChange told whenever the queue becomes empty or stops being empty */
+  constructor(onChange: (pending: boolean) => void = () => undefined) {
+    this.#onChange = onChange;
+  }
+
+  get pending(): boolean {
+    return this.#pending.length > 0;
+  }
+
+  establish(condition: Sense): void {
+    if (this.#pending.some((known) => isSame(known, condition))) return;
+    this.#pending.push(condition);
+    if (this.#pending.length === 1) this.#onChange(true);
+  }
+
+  /** Takes the oldest condition, which its CHECK CONDITION then clears. */
+  take(): Sense | undefined {
+    const oldest = this.#pending.shift();
+    if (oldest !== undefined && !this.pending) this.#onChange(false);
+    return oldest;
+  }
+}
+
+function isSame(a: Sense, b: Sense): boolean {
+  return a.senseKey === b.senseKey && a.asc === b.asc && a.ascq === b.ascq;
+}
