@@ -76,6 +76,8 @@ unsigned IoChannel::reap(std::span<IoRequest*, kReapBatch> completed) {
         ended[i]->bounced ? finishBouncePiece(*ended[i]) : finishTransfer(*ended[i]);
     if (complete) completed[count++] = ended[i];
   }
+  // A next piece or the rest of a short transfer was prepared: the caller may be about to sleep.
+  if (count < endedCount || bouncing_) engine_->submit();
   if (!laneCompleted_) laneCompleted_ = lane_.takeCompleted();
   while (laneCompleted_ && count < kReapBatch) {
     completed[count++] = laneCompleted_;

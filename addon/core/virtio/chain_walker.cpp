@@ -16,10 +16,7 @@ void ChainWalker::walk(const Descriptor* table, uint32_t size, uint16_t head,
         chain.malformed = true;
       return;
     }
-    if (!add(descriptor, chain)) {
-      chain.malformed = true;
-      return;
-    }
+    add(descriptor, chain);
     if (!(descriptor.flags & Descriptor::kNext)) return;
     index = descriptor.next;
     if (index >= size) break;
@@ -38,7 +35,8 @@ bool ChainWalker::walkIndirect(const Descriptor& descriptor, DescriptorChain& ch
     if (guestAddr < descriptor.guestAddr ||
         !copyFromGuest(guestAddr, reinterpret_cast<std::byte*>(&entry), sizeof entry))
       return false;
-    if (entry.flags & Descriptor::kIndirect || !add(entry, chain)) return false;
+    if (entry.flags & Descriptor::kIndirect) return false;
+    add(entry, chain);
     if (!(entry.flags & Descriptor::kNext)) return true;
     index = entry.next;
     if (index >= size) return false;
@@ -46,28 +44,35 @@ bool ChainWalker::walkIndirect(const Descriptor& descriptor, DescriptorChain& ch
   return false;
 }
 
-bool ChainWalker::add(const Descriptor& descriptor, DescriptorChain& chain) {
+void ChainWalker::add(const Descriptor& descriptor, DescriptorChain& chain) {
   const bool writable = descriptor.flags & Descriptor::kWrite;
   // 2.7.4.2: device-readable descriptors come before device-writable ones.
-  if (!writable && chain.writableBytes > 0) return false;
+  if (!writable && chain.writableBytes > 0) chain.malformed = true;
   uint64_t guestAddr = descriptor.guestAddr;
   uint64_t left = descriptor.length;
-  if (guestAddr + left < guestAddr) return false;
+  if (guestAddr + left < guestAddr) {
+    chain.malformed = true;
+    left = 0;
+    if (writable) chain.lastWritable = nullptr;
+  }
   while (left > 0) {
     const MemoryMap::Span span = map_.fromGuest(guestAddr, left, region_);
-    if (!span.hostAddr) return false;
+    if (!span.hostAddr) {
+      chain.malformed = true;
+      if (writable) chain.lastWritable = nullptr;
+      return;
+    }
     if (writable) chain.lastWritable = span.hostAddr + span.size - 1;
     if (chain.count < DescriptorChain::kMaxSegments) {
       chain.segments[chain.count++] = {span.hostAddr, span.size};
       if (!writable) chain.readableCount = chain.count;
     } else {
-      chain.malformed = true;  // more segments than seg_max allows: walk on to the status byte
+      chain.malformed = true;
     }
     (writable ? chain.writableBytes : chain.readableBytes) += span.size;
     guestAddr += span.size;
     left -= span.size;
   }
-  return true;
 }
 
 bool ChainWalker::copyFromGuest(uint64_t guestAddr, std::byte* target, uint64_t size) {

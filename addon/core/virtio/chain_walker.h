@@ -14,13 +14,14 @@ class ChainWalker {
   ChainWalker(const MemoryMap& map, uint32_t& cachedRegion) : map_(map), region_(cachedRegion) {}
 
   /// `table` is the ring's descriptor table of `size` entries, `head` < `size`. A flaw sets
-  /// `chain.malformed` and ends the walk. Indirect tables are followed whether negotiated or not:
-  /// Windows drivers use them unasked.
+  /// `chain.malformed`; the walk goes on where it can, to find the status byte: a driver that gets
+  /// its head back with no status written may read an old one. Indirect tables are followed whether
+  /// negotiated or not: Windows drivers use them unasked.
   void walk(const Descriptor* table, uint32_t size, uint16_t head, DescriptorChain& chain);
 
  private:
   bool walkIndirect(const Descriptor& descriptor, DescriptorChain& chain);
-  bool add(const Descriptor& descriptor, DescriptorChain& chain);
+  void add(const Descriptor& descriptor, DescriptorChain& chain);
   bool copyFromGuest(uint64_t guestAddr, std::byte* target, uint64_t size);
 
   const MemoryMap& map_;

@@ -15,14 +15,16 @@ struct DescriptorChain {
   static constexpr uint32_t kMaxSegments = 130;
 
   uint16_t head = 0;
-  /// Why the chain can't be served although its head can be returned; the segments collected
-  /// before the flaw are valid host memory.
+  /// The chain can't be served, though its head can be returned: a loop, an address that isn't
+  /// mapped, too many segments, readable behind writable. What was collected is valid host memory,
+  /// but has gaps.
   bool malformed = false;
   uint32_t readableCount = 0;
   uint32_t count = 0;
   uint64_t readableBytes = 0;
   uint64_t writableBytes = 0;
-  /// The very last writable byte, also of a chain with more segments than fit; null if none.
+  /// The very last writable byte, also of a chain with more segments than fit; null if there is
+  /// none or it isn't mapped.
   std::byte* lastWritable = nullptr;
   std::array<iovec, kMaxSegments> segments;
 
