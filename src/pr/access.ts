@@ -1,14 +1,17 @@
-/** How a command meets a reservation held by somebody else (SPC-4 table 64, SBC-3 table 13). */
+/**
+ * What a command needs of the logical unit, and so which reservations it conflicts with (SPC-4
+ * table 65, SBC-3 table 13). RESERVE(6) of somebody else admits 'never-conflicts' alone. There
+ * targets differ: LIO lets nothing but INQUIRY and RELEASE pass, SCST also TEST UNIT READY, which
+ * is followed here, for a path that answers TEST UNIT READY with a conflict looks broken.
+ */
 export type CommandAccess =
-  /** Conflicts with nothing: INQUIRY, REPORT LUNS, REQUEST SENSE ... */
+  /** Nothing: INQUIRY, TEST UNIT READY, REPORT LUNS, READ CAPACITY ... */
   | 'never-conflicts'
-  /** Conflicts with RESERVE(6) but with no persistent reservation: TEST UNIT READY ... */
-  | 'legacy-conflicts'
-  /** Takes from the medium or from what a mode page says: needs read access. */
+  /** To look at the medium or at what MODE SENSE and its like report. */
   | 'reads'
-  /** Changes the medium or the logical unit: needs write access. */
+  /** To change the medium or the logical unit. */
   | 'writes'
-  /** PERSISTENT RESERVE IN and OUT, RESERVE and RELEASE: the reservation machine decides. */
+  /** PERSISTENT RESERVE IN and OUT, RESERVE, RELEASE: `execute` of the logical unit decides. */
   | 'reservation-command';
 
 /** What one nexus may do with the medium. */

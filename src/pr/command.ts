@@ -86,6 +86,7 @@ export interface ReplaceLostReservationCommand extends ScopeAndType {
   readonly action: 'replace-lost-reservation';
   readonly prkey: ReservationKey;
   readonly serviceActionKey: ReservationKey;
+  readonly aptpl: boolean;
 }
 
 /** RESERVE(6) and RELEASE(6) of SPC-2, which share the logical unit with the commands above. */

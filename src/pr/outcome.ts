@@ -58,7 +58,7 @@ export interface PrCapabilities {
   readonly persistThroughPowerLoss: boolean;
   /** PTPL_A */
   readonly persistThroughPowerLossActive: boolean;
-  /** ALLOW COMMANDS, 0 to 5 (SPC-4 table 211). */
+  /** ALLOW COMMANDS, 0 to 5 (SPC-4 table 208). */
   readonly allowCommands: number;
   /** The types in PERSISTENT RESERVATION TYPE MASK, which is valid (TMV). */
   readonly types: readonly ReservationType[];

@@ -1,6 +1,6 @@
-/** What a persistent reservation is made of (SPC-4 §5.12). */
+/** What a persistent reservation is made of (SPC-4 §5.13). */
 
-/** The six types of SPC-4 table 69, in the order of their codes 1h, 3h, 5h, 6h, 7h, 8h. */
+/** The six types of SPC-4 §6.15.3.4, in the order of their codes 1h, 3h, 5h, 6h, 7h, 8h. */
 export const reservationTypes = [
   'write-exclusive',
   'exclusive-access',

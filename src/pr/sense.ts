@@ -5,6 +5,7 @@ export interface Sense {
   readonly ascq: number;
 }
 
+const hardwareError = 0x4;
 const illegalRequest = 0x5;
 const unitAttentionKey = 0x6;
 const abortedCommand = 0xb;
@@ -25,6 +26,8 @@ export const insufficientRegistrationResources: Sense = {
   asc: 0x55,
   ascq: 0x04,
 };
+/** INTERNAL TARGET FAILURE: the state could not be made durable. */
+export const internalTargetFailure: Sense = { senseKey: hardwareError, asc: 0x44, ascq: 0x00 };
 /** LOGICAL UNIT COMMUNICATION TIME-OUT: whether the command took effect is not known. */
 export const logicalUnitTimeOut: Sense = { senseKey: abortedCommand, asc: 0x08, ascq: 0x01 };
 
