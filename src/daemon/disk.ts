@@ -1,6 +1,6 @@
 /** From a path to a disk that may be served: opened, locked, checked. */
 import type { Logger } from 'pino';
-import { openImage, refuseClaimedDevice, refuseMisalignedSize } from '../device/image.js';
+import { openImage, refuseClaimedDevice } from '../device/image.js';
 import { defaultSerial } from '../device/serial.js';
 import { takeWriterLock } from '../device/writer-lock.js';
 import type { NativeAddon, NativeDisk } from '../native/addon.js';
@@ -22,7 +22,7 @@ export async function openDisk(
   const image = openImage(options.blkFile, options.readOnly);
   if (!(await takeWriterLock(image, log, stop))) return undefined;
   refuseClaimedDevice(image);
-  const disk = openNative(addon, {
+  return openNative(addon, {
     fd: image.fd,
     path: image.path,
     readOnly: image.readOnly,
@@ -30,8 +30,6 @@ export async function openDisk(
     blockSize: options.blockSize,
     engine: options.engine,
   });
-  refuseMisalignedSize(image, disk.info().blockSize);
-  return disk;
 }
 
 function openNative(addon: NativeAddon, options: Parameters<NativeAddon['openDisk']>[0]) {

@@ -1,13 +1,5 @@
 /** Opening the file or block device that is to be served, with messages that say what to do. */
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  openSync,
-  readFileSync,
-  statSync,
-  type Stats,
-} from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, statSync, type Stats } from 'node:fs';
 import { groupName, userName } from '../util/accounts.js';
 import { errnoOf, ExitCode, Failure, messageOf } from '../util/failure.js';
 import { deviceNumber } from './device-number.js';
@@ -54,16 +46,6 @@ export function refuseClaimedDevice(image: Image): void {
       { cause: error },
     );
   }
-}
-
-/** Refuses a file whose end the guest could not reach in whole blocks. `blockSize` in bytes. */
-export function refuseMisalignedSize(image: Image, blockSize: number): void {
-  if (image.isBlockDevice) return;
-  const { size } = fstatSync(image.fd);
-  if (size % blockSize === 0) return;
-  throw imageFailure(
-    `${image.path} has ${size} bytes, which is no multiple of the block size ${blockSize}: round it up with truncate -s %${blockSize} ${image.path}`,
-  );
 }
 
 function statImage(path: string): Stats {

@@ -39,7 +39,8 @@ export type AttachmentEvent =
   /** `reason` is empty for an orderly close by the front end. */
   | { type: 'disconnected'; reason: string }
   | { type: 'warning'; message: string }
-  /** The attachment can serve no more (accept failed, passed connection ended). */
+  /** The attachment serves no more: it was stopped or its passed connection ended (no reason), or
+   * accept failed. */
   | { type: 'ended'; reason: string };
 
 /** Exactly one of the three sources. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -10,4 +10,17 @@ export function scratchFolder(): string {
     rmSync(folder, { recursive: true, force: true });
   });
   return folder;
+}
+
+/** A sparse image of `sizeBytes` in a scratch folder of its own. */
+export function scratchImage(sizeBytes: number): string {
+  const path = join(scratchFolder(), 'image');
+  writeFileSync(path, '');
+  truncateSync(path, sizeBytes);
+  return path;
+}
+
+/** Where a test's server listens; short enough for a socket address. */
+export function scratchSocket(): string {
+  return join(scratchFolder(), 'socket');
 }

@@ -18,7 +18,7 @@ class PassedConnection final : public ConnectionSource {
 
   Result<std::optional<Channel>> next(int stopFd) override {
     if (waitFor(-1, 0, stopFd, 0) == WaitResult::kStopped) return std::optional<Channel>();
-    if (!socket_) return Error{0, "the passed connection has ended"};
+    if (!socket_) return std::optional<Channel>();
     return std::optional<Channel>(Channel(std::move(socket_)));
   }
 

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, constants, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { openImage, refuseMisalignedSize } from '../../../src/device/image.js';
+import { openImage } from '../../../src/device/image.js';
 import { ExitCode, Failure } from '../../../src/util/failure.js';
 import { scratchFolder } from '../../support/scratch.js';
 
@@ -65,15 +65,5 @@ describe('an image', () => {
         `${path} is neither a file nor a block device`,
       );
     }
-  });
-
-  it('must end at a block boundary', () => {
-    const image = open(imageOf(1000));
-    const failure = failureOf(() => {
-      refuseMisalignedSize(image, 512);
-    });
-    expect(failure.message).toContain(`has 1000 bytes`);
-    expect(failure.message).toContain(`truncate -s %512 ${image.path}`);
-    refuseMisalignedSize(image, 8);
   });
 });

@@ -1,0 +1,116 @@
+/** One disk at one endpoint: what the data plane reports of it, and how it is stopped. */
+import { fstatSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { AttachmentEvent, NativeAttachment, NativeDisk } from '../native/addon.js';
+import { PeerLog } from '../telemetry/peer-log.js';
+import { errnoOf, ExitCode, Failure, messageOf } from '../util/failure.js';
+import type { Endpoint, ServeOptions } from './serve-options.js';
+
+export class Attachment {
+  readonly #native: NativeAttachment;
+  readonly #log: PeerLog;
+  readonly #end = new AbortController();
+  #disconnectReason = '';
+
+  /** @throws Failure (socket) if the endpoint can't be had. */
+  constructor(disk: NativeDisk, options: ServeOptions, log: Logger) {
+    const { endpoint, numQueues, pollMicroseconds, configWce, socketMode } = options;
+    this.#log = new PeerLog(log);
+    if ('socketFd' in endpoint) refuseOtherThanSocket(endpoint.socketFd);
+    try {
+      this.#native = disk.attach({
+        ...endpoint,
+        socketMode,
+        numQueues,
+        pollMicroseconds,
+        configWce,
+        onEvent: (event) => {
+          this.#onEvent(event);
+        },
+      });
+    } catch (error) {
+      throw new Failure(ExitCode.socket, attachAdvice(endpoint, error), { cause: error });
+    }
+  }
+
+  /** Aborted when no more front ends can come. */
+  get ended(): AbortSignal {
+    return this.#end.signal;
+  }
+
+  /** Why it ended by itself; empty if a passed connection was closed in order. */
+  get endReason(): string {
+    return this.ended.aborted ? String(this.ended.reason) : '';
+  }
+
+  /** Requests inside the kernel. */
+  inFlight(): number {
+    return this.#native.inFlight();
+  }
+
+  /** Stops and drains; false if I/O was left after `milliseconds`. */
+  async stop(milliseconds: number): Promise<boolean> {
+    const timer = new AbortController();
+    try {
+      return await Promise.race([
+        this.#native.stop().then(() => true),
+        delay(milliseconds, false, { signal: timer.signal }),
+      ]);
+    } finally {
+      timer.abort();
+    }
+  }
+
+  #onEvent(event: AttachmentEvent): void {
+    switch (event.type) {
+      case 'connected':
+        this.#log.info('front end connected');
+        break;
+      case 'disconnected':
+        this.#disconnectReason = event.reason;
+        if (event.reason === '') this.#log.info('front end disconnected');
+        else this.#log.warn(`front end disconnected: ${event.reason}`);
+        break;
+      case 'warning':
+        this.#log.warn(event.message);
+        break;
+      case 'ended':
+        this.#end.abort(event.reason === '' ? this.#disconnectReason : event.reason);
+    }
+  }
+}
+
+function refuseOtherThanSocket(fd: number): void {
+  try {
+    if (fstatSync(fd).isSocket()) return;
+  } catch (error) {
+    if (errnoOf(error) !== 'EBADF') throw error;
+  }
+  throw new Failure(
+    ExitCode.socket,
+    `file descriptor ${fd} is no socket: pass a listening or connected unix socket with --fd`,
+  );
+}
+
+function attachAdvice(endpoint: Endpoint, error: unknown): string {
+  const name = endpointName(endpoint);
+  switch (errnoOf(error)) {
+    case 'EADDRINUSE':
+      return `${name} is in use by a running server: stop that one or choose another --socket-path`;
+    case 'ENOENT':
+      return `${name}: its folder does not exist`;
+    case 'EACCES':
+    case 'EPERM':
+      return `${name}: permission denied: choose a folder this user may write`;
+    default:
+      return `${name}: ${messageOf(error)}`;
+  }
+}
+
+/** The endpoint as messages name it. */
+export function endpointName(endpoint: Endpoint): string {
+  if ('socketPath' in endpoint) return `socket ${endpoint.socketPath}`;
+  if ('connectPath' in endpoint) return `socket ${endpoint.connectPath}`;
+  return `file descriptor ${endpoint.socketFd}`;
+}

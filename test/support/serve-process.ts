@@ -1,0 +1,119 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+
+const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+
+/** One line of the server's JSON log. */
+export interface LogLine {
+  level: string;
+  msg: string;
+  [field: string]: unknown;
+}
+
+export interface ServeProcessOptions {
+  /** Arguments of `holdfast serve`. */
+  args: string[];
+  /** Arguments of node itself. */
+  nodeArgs?: string[];
+  /** A command that runs it, such as strace. */
+  wrapper?: string[];
+  /** Further fds of the child, from 3 on. */
+  passedFds?: number[];
+  /** User and group to run as. */
+  uid?: number;
+}
+
+/** A real `holdfast serve`; killed when the test ends if it still runs. */
+export class ServeProcess {
+  readonly log: LogLine[] = [];
+  readonly #child: ChildProcess;
+  readonly #exit: Promise<number | NodeJS.Signals>;
+  #onLine: () => void = () => undefined;
+  #stdout = '';
+
+  constructor({ args, nodeArgs = [], wrapper = [], passedFds = [], uid }: ServeProcessOptions) {
+    const [command = '', ...rest] = [
+      ...wrapper,
+      process.execPath,
+      ...nodeArgs,
+      main,
+      'serve',
+      ...args,
+    ];
+    this.#child = spawn(command, rest, {
+      stdio: ['ignore', 'pipe', 'pipe', ...passedFds],
+      ...(uid === undefined ? {} : { uid, gid: uid }),
+    });
+    this.#exit = this.#ended();
+    onTestFinished(async () => {
+      this.signal('SIGKILL');
+      await this.#exit;
+    });
+  }
+
+  /** Starts `holdfast serve` and waits until it serves. */
+  static async serving(options: ServeProcessOptions): Promise<ServeProcess> {
+    const server = new ServeProcess(options);
+    await server.logged('serving');
+    return server;
+  }
+
+  get pid(): number {
+    if (this.#child.pid === undefined) throw new Error('holdfast could not be started');
+    return this.#child.pid;
+  }
+
+  get stdout(): string {
+    return this.#stdout;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** The exit code, or the signal that ended it. */
+  exit(): Promise<number | NodeJS.Signals> {
+    return this.#exit;
+  }
+
+  /** Waits for a log line that contains `text`; rejects with the whole log if the process ends first. */
+  async logged(text: string): Promise<LogLine> {
+    for (;;) {
+      const line = this.log.find(({ msg }) => msg.includes(text));
+      if (line !== undefined) return line;
+      const next = new Promise<void>((resolve) => {
+        this.#onLine = resolve;
+      });
+      const code = await Promise.race([next, this.#exit]);
+      if (code !== undefined && !this.log.some(({ msg }) => msg.includes(text))) {
+        throw new Error(`ended (${code}) without logging "${text}": ${JSON.stringify(this.log)}`);
+      }
+    }
+  }
+
+  async #ended(): Promise<number | NodeJS.Signals> {
+    const { stdout, stderr } = this.#child;
+    stdout?.on('data', (chunk: Buffer) => {
+      this.#stdout += chunk.toString();
+    });
+    if (stderr === null) throw new Error('stderr is no pipe');
+    createInterface(stderr).on('line', (line) => {
+      this.log.push(parseLine(line));
+      this.#onLine();
+    });
+    const [code, signal] = (await once(this.#child, 'close')) as [number | null, NodeJS.Signals];
+    return code ?? signal;
+  }
+}
+
+/** What isn't JSON (usage errors, a crash of node) is kept as a line of its own level. */
+function parseLine(line: string): LogLine {
+  try {
+    return JSON.parse(line) as LogLine;
+  } catch {
+    return { level: 'plain', msg: line };
+  }
+}
