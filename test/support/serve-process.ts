@@ -24,9 +24,11 @@ export interface ServeProcessOptions {
   passedFds?: number[];
   /** User and group to run as. */
   uid?: number;
+  /** Takes what kills it if it still runs; by default that is done when the test ends. */
+  onEnd?: (end: () => Promise<void>) => void;
 }
 
-/** A real `holdfast serve`; killed when the test ends if it still runs. */
+/** A real `holdfast serve`. */
 export class ServeProcess {
   readonly log: LogLine[] = [];
   readonly #child: ChildProcess;
@@ -34,7 +36,9 @@ export class ServeProcess {
   #onLine: () => void = () => undefined;
   #stdout = '';
 
-  constructor({ args, nodeArgs = [], wrapper = [], passedFds = [], uid }: ServeProcessOptions) {
+  constructor(options: ServeProcessOptions) {
+    const { args, nodeArgs = [], wrapper = [], passedFds = [], uid } = options;
+    const { onEnd = onTestFinished } = options;
     const [command = '', ...rest] = [
       ...wrapper,
       process.execPath,
@@ -48,7 +52,7 @@ export class ServeProcess {
       ...(uid === undefined ? {} : { uid, gid: uid }),
     });
     this.#exit = this.#ended();
-    onTestFinished(async () => {
+    onEnd(async () => {
       this.signal('SIGKILL');
       await this.#exit;
     });
@@ -79,16 +83,20 @@ export class ServeProcess {
     return this.#exit;
   }
 
-  /** Waits for a log line that contains `text`; rejects with the whole log if the process ends first. */
-  async logged(text: string): Promise<LogLine> {
+  /**
+   * Waits for a log line that contains `text`, from the one with index `from` on; rejects with the
+   * whole log if the process ends first.
+   */
+  async logged(text: string, from = 0): Promise<LogLine> {
+    const find = () => this.log.slice(from).find(({ msg }) => msg.includes(text));
     for (;;) {
-      const line = this.log.find(({ msg }) => msg.includes(text));
+      const line = find();
       if (line !== undefined) return line;
       const next = new Promise<void>((resolve) => {
         this.#onLine = resolve;
       });
       const code = await Promise.race([next, this.#exit]);
-      if (code !== undefined && !this.log.some(({ msg }) => msg.includes(text))) {
+      if (code !== undefined && find() === undefined) {
         throw new Error(`ended (${code}) without logging "${text}": ${JSON.stringify(this.log)}`);
       }
     }
