@@ -1,4 +1,6 @@
+#include <cstddef>
 #include <cstdio>
+#include <span>
 
 #include "loadgen/options.h"
 #include "loadgen/report.h"
@@ -14,7 +16,8 @@ constexpr int kExitErrors = 2;
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Result<loadgen::Options> options = loadgen::parseOptions(argc, argv);
+  const Result<loadgen::Options> options =
+      loadgen::parseOptions(std::span(argv, size_t(argc)).subspan(1));
   if (!options) {
     const bool help = options.error().code == 0;
     std::fprintf(help ? stdout : stderr, "%s%s\n",

@@ -1,9 +1,9 @@
 #include "loadgen/options.h"
 
-#include <getopt.h>
-
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <iterator>
 #include <map>
 #include <string_view>
 
@@ -31,6 +31,8 @@ Load (closed loop unless --rate is given)
 Time
   --warmup SECONDS     not measured                               0.5
   --seconds SECONDS    measured                                   5
+  --drain SECONDS      the longest wait afterwards, for what is
+                       in flight                                  30
 Driver
   --completion MODE    interrupt (sleeps, as a guest does) or
                        poll (spins on the used index)             interrupt
@@ -45,55 +47,6 @@ BYTES take the suffixes K, M and G. Exit code 0: done; 1: could not run, or the
 back end went away; 2: requests failed or data was wrong.
 )";
 
-enum Name {
-  kSocket = 256,
-  kRead,
-  kSequential,
-  kBlockSize,
-  kSegments,
-  kDepth,
-  kQueues,
-  kRate,
-  kIdle,
-  kRange,
-  kSeed,
-  kVerify,
-  kWarmup,
-  kSeconds,
-  kCompletion,
-  kNoIndirect,
-  kNoEventIndex,
-  kNoFlush,
-  kCpu,
-  kServerPid,
-  kHelp,
-};
-
-constexpr option kOptions[] = {
-    {"socket", required_argument, nullptr, kSocket},
-    {"read", required_argument, nullptr, kRead},
-    {"sequential", no_argument, nullptr, kSequential},
-    {"block-size", required_argument, nullptr, kBlockSize},
-    {"segments", required_argument, nullptr, kSegments},
-    {"depth", required_argument, nullptr, kDepth},
-    {"queues", required_argument, nullptr, kQueues},
-    {"rate", required_argument, nullptr, kRate},
-    {"idle", no_argument, nullptr, kIdle},
-    {"range", required_argument, nullptr, kRange},
-    {"seed", required_argument, nullptr, kSeed},
-    {"verify", no_argument, nullptr, kVerify},
-    {"warmup", required_argument, nullptr, kWarmup},
-    {"seconds", required_argument, nullptr, kSeconds},
-    {"completion", required_argument, nullptr, kCompletion},
-    {"no-indirect", no_argument, nullptr, kNoIndirect},
-    {"no-event-idx", no_argument, nullptr, kNoEventIndex},
-    {"no-flush", no_argument, nullptr, kNoFlush},
-    {"cpu", required_argument, nullptr, kCpu},
-    {"server-pid", required_argument, nullptr, kServerPid},
-    {"help", no_argument, nullptr, kHelp},
-    {nullptr, 0, nullptr, 0},
-};
-
 Error invalid(std::string_view text) {
   return Error{EINVAL, "'" + std::string(text) + "' is not a value this option takes"};
 }
@@ -103,7 +56,9 @@ Status parseNumber(std::string_view text, T minimum, T maximum, T& value) {
   T parsed{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), parsed);
   const bool whole = error == std::errc() && end == text.data() + text.size();
-  if (!whole || parsed < minimum || parsed > maximum) return invalid(text);
+  // Written so that "nan" is outside.
+  const bool inside = parsed >= minimum && parsed <= maximum;
+  if (!whole || !inside) return invalid(text);
   value = parsed;
   return {};
 }
@@ -142,59 +97,45 @@ Status parseCompletion(std::string_view text, Completion& completion) {
   return {};
 }
 
-Status apply(int name, std::string_view text, Options& options) {
-  constexpr uint64_t kAny = ~0ULL;
-  switch (name) {
-    case kSocket:
-      options.socketPath = text;
-      return {};
-    case kRead:
-      return parseNumber(text, 0U, 100U, options.readPercent);
-    case kSequential:
-      options.sequential = true;
-      return {};
-    case kBlockSize:
-      return parseSize(text, uint32_t{16} << 20, options.blockSize);
-    case kSegments:
-      return parseNumber(text, 1U, 254U, options.segments);
-    case kDepth:
-      return parseNumber(text, uint16_t{1}, uint16_t{1024}, options.depth);
-    case kQueues:
-      return parseNumber(text, uint16_t{1}, uint16_t{256}, options.queues);
-    case kRate:
-      return parseNumber(text, 0.1, 1e9, options.rate);
-    case kIdle:
-      options.idle = true;
-      return {};
-    case kRange:
-      return parseSize(text, kAny, options.range);
-    case kSeed:
-      return parseNumber(text, uint64_t{0}, kAny, options.seed);
-    case kVerify:
-      options.verify = true;
-      return {};
-    case kWarmup:
-      return parseNumber(text, 0.0, 3600.0, options.warmupSeconds);
-    case kSeconds:
-      return parseNumber(text, 0.01, 86400.0, options.seconds);
-    case kCompletion:
-      return parseCompletion(text, options.completion);
-    case kNoIndirect:
-      options.indirect = false;
-      return {};
-    case kNoEventIndex:
-      options.eventIndex = false;
-      return {};
-    case kNoFlush:
-      options.flush = false;
-      return {};
-    case kCpu:
-      return parseCpus(text, options.cpus);
-    case kServerPid:
-      return parseNumber(text, 1, 1 << 22, options.serverPid);
-    default:
-      return Error{0, kUsage};
-  }
+constexpr uint64_t kAny = ~0ULL;
+
+/// One option of the command line; `apply` gets an empty text where there is no value.
+struct Row {
+  std::string_view name;
+  bool takesValue;
+  Status (*apply)(std::string_view text, Options& options);
+};
+
+// clang-format off
+constexpr Row kRows[] = {
+    {"socket", true, [](auto text, auto& o) { o.socketPath = text; return Status(); }},
+    {"read", true, [](auto text, auto& o) { return parseNumber(text, 0U, 100U, o.readPercent); }},
+    {"sequential", false, [](auto, auto& o) { o.sequential = true; return Status(); }},
+    {"block-size", true, [](auto text, auto& o) { return parseSize(text, uint32_t{16} << 20, o.blockSize); }},
+    {"segments", true, [](auto text, auto& o) { return parseNumber(text, 1U, 254U, o.segments); }},
+    {"depth", true, [](auto text, auto& o) { return parseNumber(text, uint16_t{1}, uint16_t{1024}, o.depth); }},
+    {"queues", true, [](auto text, auto& o) { return parseNumber(text, uint16_t{1}, uint16_t{256}, o.queues); }},
+    {"rate", true, [](auto text, auto& o) { return parseNumber(text, 0.1, 1e9, o.rate); }},
+    {"idle", false, [](auto, auto& o) { o.idle = true; return Status(); }},
+    {"range", true, [](auto text, auto& o) { return parseSize(text, kAny, o.range); }},
+    {"seed", true, [](auto text, auto& o) { return parseNumber(text, uint64_t{0}, kAny, o.seed); }},
+    {"verify", false, [](auto, auto& o) { o.verify = true; return Status(); }},
+    {"warmup", true, [](auto text, auto& o) { return parseNumber(text, 0.0, 3600.0, o.warmupSeconds); }},
+    {"seconds", true, [](auto text, auto& o) { return parseNumber(text, 0.01, 86400.0, o.seconds); }},
+    {"drain", true, [](auto text, auto& o) { return parseNumber(text, 0.0, 3600.0, o.drainSeconds); }},
+    {"completion", true, [](auto text, auto& o) { return parseCompletion(text, o.completion); }},
+    {"no-indirect", false, [](auto, auto& o) { o.indirect = false; return Status(); }},
+    {"no-event-idx", false, [](auto, auto& o) { o.eventIndex = false; return Status(); }},
+    {"cpu", true, [](auto text, auto& o) { return parseCpus(text, o.cpus); }},
+    {"server-pid", true, [](auto text, auto& o) { return parseNumber(text, 1, 1 << 22, o.serverPid); }},
+    {"help", false, [](auto, auto&) { return Status(Error{0, kUsage}); }},
+};
+// clang-format on
+
+const Row* findRow(std::string_view name) {
+  const auto* found = std::find_if(std::begin(kRows), std::end(kRows),
+                                   [&](const Row& row) { return row.name == name; });
+  return found == std::end(kRows) ? nullptr : found;
 }
 
 Status checkTogether(const Options& options) {
@@ -210,19 +151,20 @@ Status checkTogether(const Options& options) {
 
 }  // namespace
 
-Result<Options> parseOptions(int argc, char** argv) {
+Result<Options> parseOptions(std::span<char* const> arguments) {
   Options options;
-  opterr = 0;
-  optind = 1;
-  int index = 0;
-  for (int name = 0; (name = getopt_long(argc, argv, "", kOptions, &index)) != -1;) {
-    if (name == '?') return Error{EINVAL, std::string(argv[optind - 1]) + ": see --help"};
-    const Status applied = apply(name, optarg == nullptr ? "" : optarg, options);
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const std::string_view argument = arguments[i];
+    const Row* row = argument.starts_with("--") ? findRow(argument.substr(2)) : nullptr;
+    if (row == nullptr) return Error{EINVAL, "unknown argument " + std::string(argument)};
+    if (row->takesValue && ++i == arguments.size()) {
+      return Error{EINVAL, std::string(argument) + " takes a value"};
+    }
+    const Status applied = row->apply(row->takesValue ? arguments[i] : "", options);
     if (applied) continue;
     if (applied.error().code == 0) return applied.error();
-    return Error{EINVAL, std::string("--") + kOptions[index].name + ": " + applied.error().message};
+    return Error{EINVAL, std::string(argument) + ": " + applied.error().message};
   }
-  if (optind < argc) return Error{EINVAL, std::string(argv[optind]) + ": see --help"};
   if (Status together = checkTogether(options); !together) return together.error();
   return options;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,9 @@ struct Options {
   double rate = 0;
   double warmupSeconds = 0.5;
   double seconds = 5;
+  /// How long to wait, after the window, for anything to come back. A device may take a path's
+  /// time-out.
+  double drainSeconds = 30;
   /// Bytes of the device that are used, from its start; 0: all.
   uint64_t range = 0;
   bool verify = false;
@@ -41,8 +45,8 @@ struct Options {
   int serverPid = 0;
 };
 
-/// Errors name the argument that is wrong. `--help` is an Error with code 0 whose message is the
-/// usage.
-Result<Options> parseOptions(int argc, char** argv);
+/// `arguments` without the program's name. Errors name the argument that is wrong; `--help` is an
+/// Error with code 0 whose message is the usage.
+Result<Options> parseOptions(std::span<char* const> arguments);
 
 }  // namespace holdfast::loadgen

@@ -16,8 +16,6 @@ namespace holdfast::loadgen {
 namespace {
 
 constexpr uint64_t kSecond = 1'000'000'000;
-/// A device may take long (a path's time-out); a test that hangs longer than this has failed.
-constexpr uint64_t kDrainTimeout = 30 * kSecond;
 /// How often a spinning thread looks whether the back end is still there.
 constexpr uint64_t kConnectionCheck = kSecond / 1000;
 constexpr int kSpinsPerClock = 64;
@@ -68,7 +66,8 @@ QueueLoad::QueueLoad(frontend::BlkDriver& driver, uint16_t queue, const Options&
       workload_(partSize / options.blockSize, options.readPercent, options.sequential,
                 options.seed * options.queues + queue) {
   if (options.verify) {
-    verifier_.emplace(firstSector_, partSize / options.blockSize, options.blockSize, options.seed);
+    verifier_ = std::make_unique<Verifier>(firstSector_, partSize / options.blockSize,
+                                           options.blockSize, options.seed);
   }
 }
 
@@ -107,7 +106,7 @@ void QueueLoad::generate() {
     // The queues take turns, so that the sum of their arrivals is even as well.
     const double perQueue = options_.rate / options_.queues;
     const double offset = double(kSecond) / options_.rate * queue_.index();
-    arrivals_.emplace(perQueue, nowNs() + static_cast<uint64_t>(offset));
+    arrivals_ = std::make_unique<Arrivals>(perQueue, nowNs() + static_cast<uint64_t>(offset));
   }
   while (!stopped()) {
     const uint64_t now = nowNs();
@@ -120,15 +119,20 @@ void QueueLoad::generate() {
 }
 
 void QueueLoad::drain() {
-  const uint64_t deadline = nowNs() + kDrainTimeout;
   while (slots_.inFlight() > 0 && !stopped()) {
+    awaitUsed();
     reap(nowNs());
-    if (slots_.inFlight() == 0) return;
-    wait(deadline);
-    if (nowNs() >= deadline && !queue_.ring().hasUsed()) {
+  }
+}
+
+void QueueLoad::awaitUsed() {
+  const uint64_t deadline = nowNs() + static_cast<uint64_t>(options_.drainSeconds * 1e9);
+  while (!queue_.ring().hasUsed() && !stopped()) {
+    if (nowNs() >= deadline) {
       return fail({ETIMEDOUT, std::to_string(slots_.inFlight()) + " requests of queue " +
-                                  std::to_string(queue_.index()) + " did not come back in 30 s"});
+                                  std::to_string(queue_.index()) + " did not come back in time"});
     }
+    wait(deadline);
   }
 }
 
@@ -141,7 +145,7 @@ void QueueLoad::readBack() {
       submit({true, *block}, now);
     }
     publish(now);
-    if (!slots_.hasFree()) wait(nowNs() + kDrainTimeout);
+    if (!slots_.hasFree()) awaitUsed();
   }
   drain();
 }
@@ -178,7 +182,7 @@ void QueueLoad::submit(Workload::Operation operation, uint64_t startNs) {
       driver_.hasFeature(frontend::kFeatureIndirect)
           ? ring.addIndirect(slot.chain, slot.table, slot.tableHost)
           : ring.add(slot.chain);
-  // The ring was made large enough for all slots.
+  if (!head) return fail({ENOSPC, "the ring is smaller than the depth"});
   slotOfHead_[*head] = index;
 }
 
@@ -194,9 +198,8 @@ void QueueLoad::reap(uint64_t now) {
       static_cast<uint16_t>(queue_.ring().loadUsedIndex() - queue_.ring().lastUsed());
   for (uint16_t i = 0; i < ready; ++i) {
     const std::optional<frontend::SplitRing::Used> used = queue_.ring().pop();
-    if (!used->ours) {
-      return fail({EPROTO, "the back end used head " + std::to_string(used->head) +
-                               ", which was not in flight"});
+    if (!used || !used->ours) {
+      return fail({EPROTO, "the back end used a head that was not in flight"});
     }
     complete(slotOfHead_[used->head], now);
   }

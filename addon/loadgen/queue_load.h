@@ -66,6 +66,8 @@ class QueueLoad {
   Status openEpoll();
   void generate();
   void drain();
+  /// Returns when something has been used; fails if nothing is for `drainSeconds`.
+  void awaitUsed();
   void readBack();
 
   void submitDue(uint64_t now);
@@ -96,8 +98,8 @@ class QueueLoad {
   Slots slots_;
   std::vector<uint16_t> slotOfHead_;
   Workload workload_;
-  std::optional<Verifier> verifier_;
-  std::optional<Arrivals> arrivals_;
+  std::unique_ptr<Verifier> verifier_;
+  std::unique_ptr<Arrivals> arrivals_;
   /// A request was due while none could be sent: its latency counts from when it was due.
   bool late_ = false;
   UniqueFd epoll_;
