@@ -1,0 +1,58 @@
+import { truncate } from 'node:fs/promises';
+
+import { type LogLine, ServeProcess, type ServeProcessOptions } from './serve-process.js';
+
+export interface BackEndOptions {
+  socketPath: string;
+  /** Image or block device. */
+  file: string;
+  readOnly?: boolean;
+  serial?: string;
+}
+
+/** A `holdfast serve` behind a socket, as far as guests are concerned. */
+export class BackEnd {
+  readonly #file: string;
+  readonly #server: ServeProcess;
+
+  private constructor(file: string, server: ServeProcess) {
+    this.#file = file;
+    this.#server = server;
+  }
+
+  /** Starts it and waits until it serves; `onEnd` gets what ends it in any case. */
+  static async start(
+    { socketPath, file, readOnly = false, serial }: BackEndOptions,
+    onEnd: NonNullable<ServeProcessOptions['onEnd']>,
+  ): Promise<BackEnd> {
+    const args = [
+      ...['--socket-path', socketPath, '--blk-file', file],
+      ...(readOnly ? ['--read-only'] : []),
+      ...(serial === undefined ? [] : ['--serial', serial]),
+    ];
+    return new BackEnd(file, await ServeProcess.serving({ args, onEnd }));
+  }
+
+  get pid(): number {
+    return this.#server.pid;
+  }
+
+  get log(): LogLine[] {
+    return this.#server.log;
+  }
+
+  /** Changes the image's size under the back end's feet, then tells it to look. */
+  async resize(sizeBytes: number): Promise<void> {
+    await truncate(this.#file, sizeBytes);
+    const told = this.log.length;
+    this.#server.signal('SIGHUP');
+    await this.#server.logged('size read again', told);
+  }
+
+  /** Ends it as an administrator does. */
+  async stop(): Promise<void> {
+    this.#server.signal('SIGTERM');
+    const end = await this.#server.exit();
+    if (end !== 0) throw new Error(`the back end ended with ${end}: ${JSON.stringify(this.log)}`);
+  }
+}

@@ -1,0 +1,35 @@
+/** What test/images/build.sh makes, and how programs of its trees are run. */
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+export const checkout = fileURLToPath(new URL('../..', import.meta.url));
+const scripts = `${checkout}test/images`;
+const images = `${checkout}.cache/images`;
+
+/** A root directory to run programs in: this machine's or one made of packages. */
+export const trees = { machine: '/', trixie: `${images}/trixie`, qemu11: `${images}/qemu-11` };
+export type Tree = keyof typeof trees;
+
+export const qemuGuest = {
+  kernel: `${images}/qemu-guest/vmlinuz`,
+  initramfs: `${images}/qemu-guest/initramfs`,
+};
+export const umlGuest = { initramfs: `${images}/uml-guest/initramfs` };
+export const grub = { boot: `${images}/grub/boot.img`, core: `${images}/grub/core.img` };
+
+/** Makes what is missing, by default everything but `qemu-11`: some 20 s and 180 MB at first. */
+export async function buildImages(...names: string[]): Promise<void> {
+  await run(`${scripts}/build.sh`, names);
+}
+
+/**
+ * The command line that runs `command` inside `tree`; the process keeps the id it is started with.
+ * `runDirectory` appears as /run/holdfast there.
+ */
+export function inTree(tree: Tree, command: string[], runDirectory?: string): string[] {
+  const run = runDirectory === undefined ? [] : ['--run', runDirectory];
+  return [`${scripts}/enter.sh`, trees[tree], ...run, ...command];
+}

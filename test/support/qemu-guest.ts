@@ -1,0 +1,109 @@
+import { once } from 'node:events';
+
+import { GuestProcess } from './guest-process.js';
+import { inTree, qemuGuest, type Tree } from './images.js';
+import { QmpClient } from './qmp-client.js';
+
+/** The QEMUs there are, by major version, and the tree each runs in. */
+export const qemuTrees = { '7.2': 'machine', '10': 'trixie', '11': 'qemu11' } satisfies Record<
+  string,
+  Tree
+>;
+export type QemuVersion = keyof typeof qemuTrees;
+
+export interface QemuOptions {
+  version: QemuVersion;
+  /** Arguments that attach the disk; those of vhostUserBlk or a file of qemu-configs. */
+  disk: string[];
+  /** What the machine starts: the guest's kernel and initramfs, or whatever the disk holds. */
+  boot?: 'kernel' | 'disk';
+  cpus?: number;
+  /** Appears to QEMU as /run/holdfast. */
+  runDirectory?: string;
+}
+
+export interface VhostUserBlkOptions {
+  numQueues?: number;
+  /** In the spelling of QEMU up to 10. */
+  reconnectSeconds?: number;
+}
+
+/** A disk at `socketPath`, and the shared memory that it needs. */
+export function vhostUserBlk(socketPath: string, options: VhostUserBlkOptions = {}): string[] {
+  const { numQueues, reconnectSeconds } = options;
+  const reconnect = reconnectSeconds === undefined ? '' : `,reconnect=${reconnectSeconds}`;
+  const queues = numQueues === undefined ? '' : `,num-queues=${numQueues}`;
+  return [
+    ...['-object', 'memory-backend-memfd,id=memory,size=512M,share=on'],
+    ...['-machine', 'memory-backend=memory', '-m', '512M'],
+    ...['-chardev', `socket,id=disk,path=${socketPath}${reconnect}`],
+    ...['-device', `vhost-user-blk-pci,chardev=disk,bootindex=1${queues}`],
+  ];
+}
+
+/** A guest of one of the QEMUs, under TCG. */
+export class QemuGuest extends GuestProcess {
+  readonly qmp: QmpClient;
+
+  /** `log` gets what QEMU prints and what the guest writes to its console. */
+  constructor(options: QemuOptions, cwd: string, log: string) {
+    const { version, disk, boot = 'kernel', cpus = 1, runDirectory } = options;
+    const kernel = [
+      ...['-kernel', qemuGuest.kernel, '-initrd', qemuGuest.initramfs],
+      ...['-append', 'console=ttyS0 quiet panic=-1 agent=/dev/vport0p1'],
+    ];
+    const command = [
+      'qemu-system-x86_64',
+      // One thread for all processors: with one each, a guest that boots on a busy machine may
+      // lose its timer and hang.
+      ...['-machine', 'q35', '-accel', 'tcg,thread=single', '-smp', `${cpus}`],
+      // Without cmpxchg16b: QEMU 7.2's emulation of it makes Debian's kernels panic.
+      ...['-cpu', 'max,-cx16', '-nodefaults', '-display', 'none'],
+      ...['-chardev', `file,id=console,path=${log},append=on`, '-serial', 'chardev:console'],
+      ...['-chardev', 'socket,id=agent,fd=3', '-device', 'virtio-serial-pci'],
+      ...['-device', 'virtserialport,chardev=agent,name=agent'],
+      ...['-chardev', 'socket,id=monitor,fd=4', '-mon', 'chardev=monitor,mode=control'],
+      ...['-chardev', 'socket,id=keys,fd=5', '-serial', 'chardev:keys'],
+      ...disk,
+      ...(boot === 'kernel' ? kernel : []),
+    ];
+    super({
+      command: inTree(qemuTrees[version], command, runDirectory),
+      cwd,
+      log,
+      sockets: 3,
+    });
+    this.qmp = new QmpClient(this.socket(4));
+  }
+
+  /** Waits until QEMU has realized its devices. */
+  async started(): Promise<void> {
+    await this.explain(this.qmp.negotiate());
+  }
+
+  /** What goes in and out of the guest's second serial line. */
+  get keys() {
+    return this.socket(5);
+  }
+
+  async pause(): Promise<void> {
+    await this.qmp.execute('stop');
+  }
+
+  async resume(): Promise<void> {
+    await this.qmp.execute('cont');
+  }
+
+  /** Pulls the reset line; resolves when the machine has been reset, long before it is up. */
+  async reset(): Promise<void> {
+    const reset = once(this.qmp, 'RESET');
+    await this.qmp.execute('system_reset');
+    await reset;
+  }
+
+  /** Ends QEMU from outside, as a management tool does. */
+  async quit(): Promise<void> {
+    await this.qmp.execute('quit');
+    await this.exited;
+  }
+}
