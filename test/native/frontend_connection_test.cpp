@@ -28,6 +28,11 @@ struct Peers {
   }
 };
 
+uint8_t statusOf(const Result<uint8_t>& result) {
+  REQUIRE(result.ok());
+  return *result;
+}
+
 TEST_CASE("connection: a message without a reply is header and payload") {
   Peers peers = Peers::make();
   REQUIRE(peers.frontend.setVringNum(3, 256).ok());
@@ -129,13 +134,13 @@ TEST_CASE("blk driver: every operation against a back end in memory") {
   std::vector<std::byte> read(4096);
   for (uint16_t queue = 0; queue < 2; ++queue) {
     const uint64_t sector = 8 + queue * 8;
-    CHECK(*driver.write(sector, written, queue) == VIRTIO_BLK_S_OK);
-    CHECK(*driver.read(sector, read, queue) == VIRTIO_BLK_S_OK);
+    CHECK(statusOf(driver.write(sector, written, queue)) == VIRTIO_BLK_S_OK);
+    CHECK(statusOf(driver.read(sector, read, queue)) == VIRTIO_BLK_S_OK);
     CHECK(read == written);
   }
-  CHECK(*driver.flush() == VIRTIO_BLK_S_OK);
+  CHECK(statusOf(driver.flush()) == VIRTIO_BLK_S_OK);
   std::array<std::byte, 20> id{};
-  CHECK(*driver.getId(id) == VIRTIO_BLK_S_OK);
+  CHECK(statusOf(driver.getId(id)) == VIRTIO_BLK_S_OK);
   CHECK(id[19] == std::byte{'r'});
   std::vector<std::byte> tooMuch(2 << 20);
   CHECK(driver.read(0, tooMuch).error().code == EMSGSIZE);
@@ -146,10 +151,10 @@ TEST_CASE("blk driver: a stopped queue goes on where it was") {
   auto opened = BlkDriver::openAndStart(backEnd.socketPath());
   REQUIRE(opened.ok());
   BlkDriver& driver = **opened;
-  for (int i = 0; i < 3; ++i) CHECK(*driver.flush() == VIRTIO_BLK_S_OK);
+  for (int i = 0; i < 3; ++i) CHECK(statusOf(driver.flush()) == VIRTIO_BLK_S_OK);
   CHECK(*driver.queue(0).stop(driver.connection()) == 3);
   REQUIRE(driver.queue(0).start(driver.connection()).ok());
-  CHECK(*driver.flush() == VIRTIO_BLK_S_OK);
+  CHECK(statusOf(driver.flush()) == VIRTIO_BLK_S_OK);
   CHECK(*driver.queue(0).stop(driver.connection()) == 4);
 }
 

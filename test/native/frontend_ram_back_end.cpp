@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -26,10 +27,12 @@ constexpr uint64_t kProtocolFeatures = protocol_feature::kMultiqueue | protocol_
                                        protocol_feature::kConfig |
                                        protocol_feature::kConfigureMemSlots;
 
+/// The start of the payload: every message about a ring begins with its index.
 template <typename T>
 T payloadAs(const Message& message) {
   T value{};
-  if (const T* payload = message.as<T>()) value = *payload;
+  const size_t size = std::min(sizeof value, message.payload.size());
+  if (size > 0) std::memcpy(&value, message.payload.data(), size);
   return value;
 }
 
