@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/blk/blk_device.h"
 #include "core/vhost_user/connector.h"
 #include "core/vhost_user/listener.h"
 #include "core/vhost_user/passed_socket.h"
@@ -28,17 +29,10 @@ Result<std::unique_ptr<ConnectionSource>> makeSource(const Napi::Object& options
   return vhost_user::adoptSocket(UniqueFd(fd));
 }
 
-blk::BlkOptions blkOptions(const Disk& disk, const Napi::Object& options) {
-  blk::BlkOptions blk;
-  blk.blockSize = disk.blockSize();
-  blk.physicalBlockSize = disk.physicalBlockSize();
-  blk.offsetAlignment = disk.geometry().offsetAlignment;
-  blk.queueCount = static_cast<uint16_t>(options.Get("numQueues").As<Napi::Number>().Uint32Value());
-  blk.readOnly = disk.readOnly();
-  blk.discard = disk.discards();
-  blk.configWce = options.Get("configWce").As<Napi::Boolean>();
-  blk.serial = disk.serial();
-  return blk;
+blk::BlkOptions blkOptions(const Napi::Object& options) {
+  const uint32_t queues = options.Get("numQueues").As<Napi::Number>().Uint32Value();
+  return {.queueCount = static_cast<uint16_t>(queues),
+          .configWce = options.Get("configWce").As<Napi::Boolean>()};
 }
 
 const char* typeName(AttachmentEvent::Kind kind) {
@@ -79,7 +73,6 @@ Napi::Value AttachmentObject::start(Napi::Env env, std::shared_ptr<Disk> disk,
   self.Ref();  // until kEnded: the control thread calls back into this object
 
   Attachment::Options native;
-  native.blk = blkOptions(*self.disk_, options);
   native.pollNanoseconds = options.Get("pollMicroseconds").As<Napi::Number>().Int64Value() * 1000;
   native.onEvent = [&self](AttachmentEvent event) {
     auto* owned = new AttachmentEvent(std::move(event));
@@ -90,7 +83,9 @@ Napi::Value AttachmentObject::start(Napi::Env env, std::shared_ptr<Disk> disk,
     };
     if (self.events_.NonBlockingCall(owned, deliver) != napi_ok) delete owned;
   };
-  auto attachment = Attachment::start(*self.disk_, std::move(*source), std::move(native));
+  auto attachment =
+      Attachment::start(std::make_unique<blk::BlkDevice>(blkOptions(options), *self.disk_),
+                        std::move(*source), std::move(native));
   if (!attachment) {
     self.events_.Release();
     self.Unref();

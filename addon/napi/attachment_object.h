@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "core/device/attachment.h"
-#include "core/device/disk.h"
+#include "core/disk/disk.h"
 
 namespace holdfast::js {
 

@@ -4,7 +4,7 @@
 
 #include <memory>
 
-#include "core/device/disk.h"
+#include "core/disk/disk.h"
 
 namespace holdfast::js {
 

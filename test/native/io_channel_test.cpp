@@ -23,17 +23,18 @@ struct Owner final : IoOwner {
 struct Bench {
   explicit Bench(EngineKind engine, size_t imageSize = kSize)
       : image(imageSize), fd(image.open()), memory(kSize + 8192) {
-    auto opened = IoChannel::open(
-        {.fd = fd.get(), .blockDevice = false, .memoryAlignment = 512, .offsetAlignment = 512},
-        engine);
+    auto opened = IoChannel::open(engine);
     REQUIRE_MESSAGE(opened.ok(), (opened.ok() ? "" : opened.error().message));
     channel = std::move(*opened);
+    target.geometry = {.fd = fd.get(), .memoryAlignment = 512, .offsetAlignment = 512};
+    REQUIRE(channel->add(target).ok());
     const auto address = reinterpret_cast<uintptr_t>(memory.data());
     aligned = memory.data() + (4096 - address % 4096);
   }
 
   int run(IoRequest& request) {
     request.owner = &owner;
+    request.target = &target;
     channel->start(request);
     channel->submit();
     IoRequest* completed[IoChannel::kReapBatch];
@@ -56,6 +57,7 @@ struct Bench {
 
   test::TemporaryImage image;
   UniqueFd fd;
+  IoTarget target{.geometry = {}, .slot = 3};
   std::vector<std::byte> memory;
   std::byte* aligned;
   Owner owner;
@@ -112,6 +114,7 @@ TEST_CASE("io channel: several bounced requests take turns") {
     iov[i] = {bench.aligned + 1 + i * 2048, 1024};
     fillPattern(bench.aligned + 1 + i * 2048, 1024, i);
     requests[i].owner = &bench.owner;
+    requests[i].target = &bench.target;
     requests[i].kind = IoKind::kWrite;
     requests[i].iov = &iov[i];
     requests[i].iovCount = 1;

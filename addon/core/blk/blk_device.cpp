@@ -6,34 +6,39 @@
 #include <cstddef>
 #include <cstring>
 
+#include "core/blk/blk_queue.h"
 #include "core/virtio/ring_layout.h"
 
 namespace holdfast::blk {
 
-BlkDevice::BlkDevice(const BlkOptions& options, const std::atomic<uint64_t>& sizeBytes)
-    : options_(options), sizeBytes_(sizeBytes) {
-  std::memcpy(id_.data(), options_.serial.data(),
-              std::min<size_t>(kIdSize, options_.serial.size()));
+BlkDevice::BlkDevice(const BlkOptions& options, Disk& disk)
+    : options_(options), disk_(disk), target_{.geometry = disk.geometry(), .slot = 0} {
+  std::memcpy(id_.data(), disk.serial().data(), std::min<size_t>(kIdSize, disk.serial().size()));
+  disk_.addListener(*this);
+}
+
+BlkDevice::~BlkDevice() {
+  disk_.removeListener(*this);
 }
 
 uint64_t BlkDevice::features() const {
   uint64_t features = virtio::kFeatureIndirect | virtio::kFeatureEventIndex |
                       virtio::kFeatureVersion1 | kFeatureSegMax | kFeatureBlockSize |
                       kFeatureFlush | kFeatureTopology | kFeatureMultiqueue;
-  if (options_.readOnly)
+  if (disk_.readOnly())
     features |= kFeatureReadOnly;
   else
-    features |= kFeatureWriteZeroes | (options_.discard ? kFeatureDiscard : 0);
+    features |= kFeatureWriteZeroes | (disk_.discards() ? kFeatureDiscard : 0);
   if (options_.configWce) features |= kFeatureConfigWce;
   return features;
 }
 
 size_t BlkDevice::readConfig(std::span<std::byte> config) const {
   Config values{};
-  values.capacity = sizeBytes_.load(std::memory_order_relaxed) / kSectorSize;
+  values.capacity = disk_.sizeBytes().load(std::memory_order_relaxed) / kSectorSize;
   values.segMax = kSegMax;
-  values.blockSize = options_.blockSize;
-  const uint32_t perPhysical = std::max(1u, options_.physicalBlockSize / options_.blockSize);
+  values.blockSize = disk_.blockSize();
+  const uint32_t perPhysical = std::max(1u, disk_.physicalBlockSize() / disk_.blockSize());
   values.physicalBlockExponent = static_cast<uint8_t>(std::bit_width(perPhysical) - 1);
   values.minimumIoSize = 1;
   values.writeback = writeback_.load(std::memory_order_relaxed);
@@ -41,7 +46,7 @@ size_t BlkDevice::readConfig(std::span<std::byte> config) const {
   values.maxDiscardSectors = kMaxRangeSectors;
   values.maxDiscardSegments = kMaxRanges;
   values.discardSectorAlignment =
-      static_cast<uint32_t>(std::max(options_.blockSize, options_.physicalBlockSize) / kSectorSize);
+      static_cast<uint32_t>(std::max(disk_.blockSize(), disk_.physicalBlockSize()) / kSectorSize);
   values.maxWriteZeroesSectors = kMaxRangeSectors;
   values.maxWriteZeroesSegments = kMaxRanges;
   values.writeZeroesMayUnmap = 1;
@@ -68,6 +73,26 @@ void BlkDevice::setFeatures(uint64_t acknowledged) {
 void BlkDevice::reset() {
   writeback_.store(true, std::memory_order_relaxed);
   setFeatures(0);
+}
+
+void BlkDevice::refresh() {
+  // A size that can't be read now will show as failing requests.
+  (void)disk_.refreshSize();
+}
+
+void BlkDevice::onConfigChange(std::function<void()> changed) {
+  const std::lock_guard lock(changedMutex_);
+  changed_ = std::move(changed);
+}
+
+void BlkDevice::sizeChanged() {
+  const std::lock_guard lock(changedMutex_);
+  if (changed_) changed_();
+}
+
+std::unique_ptr<virtio::QueueHandler> BlkDevice::serve(virtio::Virtqueue& queue,
+                                                       IoChannel& channel) {
+  return std::make_unique<BlkQueue>(queue, *this, channel);
 }
 
 void BlkDevice::decideWriteThrough() {

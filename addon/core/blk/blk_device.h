@@ -4,70 +4,78 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <span>
-#include <string>
+#include <mutex>
 
-#include "core/base/status.h"
 #include "core/blk/blk_protocol.h"
+#include "core/disk/disk.h"
+#include "core/io/io_target.h"
+#include "core/virtio/device_model.h"
 
 namespace holdfast::blk {
 
-/// What the guest is shown of the disk.
 struct BlkOptions {
-  uint32_t blockSize = 512;
-  uint32_t physicalBlockSize = 512;
-  /// Offsets and lengths the disk can take, bytes.
-  uint32_t offsetAlignment = 1;
   uint16_t queueCount = 1;
-  bool readOnly = false;
-  bool discard = true;
+  /// Offer VIRTIO_BLK_F_CONFIG_WCE.
   bool configWce = false;
-  std::string serial;
 };
 
-/// A virtio-blk device as its queues see it: features, config space and the limits that every
-/// request is checked against. Written by the control thread, read by the queue workers.
-class BlkDevice {
+/// A virtio-blk device: features, config space and the limits that every request is checked
+/// against.
+class BlkDevice final : public virtio::DeviceModel, private SizeListener {
  public:
   static constexpr uint32_t kSegMax = 126;  // the default ring of 128 less header and status
   static constexpr uint32_t kMaxRangeSectors = 0x3fffff;
   static constexpr uint32_t kMaxRanges = 16;
 
-  /// `sizeBytes` is the disk's, and may change.
-  BlkDevice(const BlkOptions& options, const std::atomic<uint64_t>& sizeBytes);
+  /// `disk` outlives the device.
+  BlkDevice(const BlkOptions& options, Disk& disk);
+  ~BlkDevice() override;
 
-  uint64_t features() const;
-  size_t readConfig(std::span<std::byte> config) const;
+  uint64_t features() const override;
+  bool hasConfig() const override { return true; }
+  uint16_t queueCount() const override { return options_.queueCount; }
+  size_t readConfig(std::span<std::byte> config) const override;
   /// Only the writeback byte can be written, and only with CONFIG_WCE negotiated.
-  Status writeConfig(uint32_t offset, std::span<const std::byte> data);
-  void setFeatures(uint64_t acknowledged);
-  void reset();
-
-  bool readOnly() const { return options_.readOnly; }
-  bool negotiated(uint64_t feature) const {
+  Status writeConfig(uint32_t offset, std::span<const std::byte> data) override;
+  void setFeatures(uint64_t acknowledged) override;
+  bool negotiated(uint64_t feature) const override {
     return acknowledged_.load(std::memory_order_relaxed) & feature;
   }
+  void reset() override;
+  void refresh() override;
+  void onConfigChange(std::function<void()> changed) override;
+  EngineKind engine() const override { return disk_.engine(); }
+  Status open(IoChannel& channel) override { return channel.add(target_); }
+  std::unique_ptr<virtio::QueueHandler> serve(virtio::Virtqueue& queue,
+                                              IoChannel& channel) override;
+
+  // For the queues.
+  const IoTarget& target() const { return target_; }
+  bool readOnly() const { return disk_.readOnly(); }
   /// Every completed write must be on the medium: the driver can't flush, or chose so.
   bool writeThrough() const { return writeThrough_.load(std::memory_order_relaxed); }
   const std::array<char, kIdSize>& id() const { return id_; }
-
   /// `sector` and `length` (bytes) lie on the disk and can be done without reading around them.
   bool accepts(uint64_t sector, uint64_t length) const {
-    const uint64_t size = sizeBytes_.load(std::memory_order_relaxed);
+    const uint64_t size = disk_.sizeBytes().load(std::memory_order_relaxed);
     return sector <= size / kSectorSize && length <= size - sector * kSectorSize &&
-           ((sector * kSectorSize | length) & (options_.offsetAlignment - 1)) == 0 &&
+           ((sector * kSectorSize | length) & (target_.geometry.offsetAlignment - 1)) == 0 &&
            length % kSectorSize == 0;
   }
 
  private:
+  void sizeChanged() override;
   void decideWriteThrough();
 
   const BlkOptions options_;
-  const std::atomic<uint64_t>& sizeBytes_;
+  Disk& disk_;
+  const IoTarget target_;
   std::array<char, kIdSize> id_{};
   std::atomic<uint64_t> acknowledged_{0};
   std::atomic<bool> writeback_{true};
   std::atomic<bool> writeThrough_{true};
+  std::mutex changedMutex_;
+  std::function<void()> changed_;
 };
 
 }  // namespace holdfast::blk

@@ -19,6 +19,7 @@ BlkQueue::BlkQueue(virtio::Virtqueue& queue, const BlkDevice& device, IoChannel&
   slots_ = std::make_unique_for_overwrite<Slot[]>(count);
   for (unsigned i = count; i-- > 0;) {
     slots_[i].owner = this;
+    slots_[i].target = &device_.target();
     slots_[i].nextFree = free_;
     free_ = &slots_[i];
   }

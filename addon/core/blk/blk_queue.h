@@ -14,7 +14,7 @@ class BlkQueue final : public virtio::QueueHandler, public IoOwner {
   /// Most requests of one queue inside the kernel; a driver may have more in the ring.
   static constexpr unsigned kMaxInFlight = 256;
 
-  /// `queue` is attached; all three outlive this.
+  /// `queue` is attached; all outlive this.
   BlkQueue(virtio::Virtqueue& queue, const BlkDevice& device, IoChannel& channel);
 
   unsigned serve(unsigned budget) override;

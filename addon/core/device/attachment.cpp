@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <system_error>
 
-#include "core/blk/blk_queue.h"
 #include "core/vhost_user/session.h"
 #include "core/virtio/ring_layout.h"
 
@@ -29,9 +28,10 @@ UniqueFd duplicate(const UniqueFd& fd) {
 }  // namespace
 
 Result<std::unique_ptr<Attachment>> Attachment::start(
-    Disk& disk, std::unique_ptr<vhost_user::ConnectionSource> source, Options options) {
+    std::unique_ptr<virtio::DeviceModel> model,
+    std::unique_ptr<vhost_user::ConnectionSource> source, Options options) {
   std::unique_ptr<Attachment> attachment(
-      new Attachment(disk, std::move(source), std::move(options)));
+      new Attachment(std::move(model), std::move(source), std::move(options)));
   try {
     attachment->thread_ = std::thread(&Attachment::run, attachment.get());
   } catch (const std::system_error& error) {
@@ -40,22 +40,18 @@ Result<std::unique_ptr<Attachment>> Attachment::start(
   return attachment;
 }
 
-Attachment::Attachment(Disk& disk, std::unique_ptr<vhost_user::ConnectionSource> source,
-                       Options options)
-    : disk_(disk),
+Attachment::Attachment(std::unique_ptr<virtio::DeviceModel> model,
+                       std::unique_ptr<vhost_user::ConnectionSource> source, Options options)
+    : model_(std::move(model)),
       source_(std::move(source)),
       options_(std::move(options)),
-      device_(options_.blk, disk.sizeBytes()),
-      counters_(options_.blk.queueCount),
-      rings_(options_.blk.queueCount),
-      workers_(workerLimit(options_.blk.queueCount)) {
-  disk_.addListener(*this);
-}
+      counters_(model_->queueCount()),
+      rings_(model_->queueCount()),
+      workers_(workerLimit(model_->queueCount())) {}
 
 Attachment::~Attachment() {
   requestStop();
   if (thread_.joinable()) thread_.join();
-  disk_.removeListener(*this);
 }
 
 void Attachment::run() {
@@ -88,27 +84,27 @@ uint64_t Attachment::inFlight() const {
 }
 
 uint64_t Attachment::features() const {
-  return device_.features();
+  return model_->features();
 }
 
 uint64_t Attachment::protocolFeatures() const {
-  return vhost_user::kConfig;
+  return model_->hasConfig() ? uint64_t{vhost_user::kConfig} : 0;
 }
 
 uint16_t Attachment::maxQueues() const {
-  return options_.blk.queueCount;
+  return model_->queueCount();
 }
 
 size_t Attachment::readConfig(std::span<std::byte> config) {
-  return device_.readConfig(config);
+  return model_->readConfig(config);
 }
 
 Status Attachment::writeConfig(uint32_t offset, std::span<const std::byte> data) {
-  return device_.writeConfig(offset, data);
+  return model_->writeConfig(offset, data);
 }
 
 Status Attachment::setFeatures(uint64_t features) {
-  device_.setFeatures(features);
+  model_->setFeatures(features);
   return {};
 }
 
@@ -135,16 +131,18 @@ Result<QueueWorker*> Attachment::startedWorker(uint16_t index) {
   const size_t group = index % workers_.size();
   if (!workers_[group]) {
     auto worker = QueueWorker::start({.name = "hf-queue-" + std::to_string(group),
-                                      .geometry = disk_.geometry(),
-                                      .engine = disk_.engine(),
+                                      .engine = model_->engine(),
                                       .pollNanoseconds = options_.pollNanoseconds});
     if (!worker) return worker.error();
-    workers_[group] = std::move(*worker);
-    QueueWorker& started = *workers_[group];
+    QueueWorker& started = **worker;
+    Status opened;
     started.call([&] {
-      if (map_) started.enterEpoch(map_);
+      opened = model_->open(started.channel());
+      started.enterEpoch(map_);
       return true;
     });
+    if (!opened) return opened.error();
+    workers_[group] = std::move(*worker);
   }
   return workers_[group].get();
 }
@@ -162,13 +160,13 @@ Status Attachment::startRing(uint16_t index, const vhost_user::RingSetup& setup,
                              .available = setup.availableAddr,
                              .used = setup.usedAddr},
                             setup.size, static_cast<uint16_t>(setup.base),
-                            device_.negotiated(virtio::kFeatureEventIndex));
+                            model_->negotiated(virtio::kFeatureEventIndex));
     if (!outcome) return true;
     queue->setKick(std::move(kick));
     queue->setCall(duplicate(ring.call));
     queue->setErr(duplicate(ring.err));
     queue->setEnabled(ring.enabled);
-    auto handler = std::make_unique<blk::BlkQueue>(*queue, device_, (*worker)->channel());
+    auto handler = model_->serve(*queue, (*worker)->channel());
     outcome = (*worker)->add({std::move(queue), std::move(handler)});
     return true;
   });
@@ -233,23 +231,17 @@ Status Attachment::setRingErr(uint16_t index, UniqueFd err) {
 }
 
 Status Attachment::resetDevice() {
-  device_.reset();
+  model_->reset();
   return {};
 }
 
 void Attachment::connected(vhost_user::ConfigNotifier& notifier) {
-  // The image may have grown while nobody was connected. A size that can't be read now will show
-  // as failing requests.
-  (void)disk_.refreshSize();
-  const std::lock_guard lock(notifierMutex_);
-  notifier_ = &notifier;
+  model_->refresh();
+  model_->onConfigChange([&notifier] { notifier.configChanged(); });
 }
 
 void Attachment::disconnected() {
-  {
-    const std::lock_guard lock(notifierMutex_);
-    notifier_ = nullptr;
-  }
+  model_->onConfigChange({});
   for (uint16_t i = 0; i < rings_.size(); ++i) {
     if (rings_[i].started) (void)stopRing(i);
     rings_[i] = Ring();
@@ -262,12 +254,7 @@ void Attachment::disconnected() {
     });
   }
   map_.reset();
-  device_.reset();
-}
-
-void Attachment::sizeChanged() {
-  const std::lock_guard lock(notifierMutex_);
-  if (notifier_) notifier_->configChanged();
+  model_->reset();
 }
 
 }  // namespace holdfast

@@ -2,17 +2,15 @@
 
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "core/base/event_fd.h"
-#include "core/blk/blk_device.h"
-#include "core/device/disk.h"
 #include "core/device/queue_worker.h"
 #include "core/vhost_user/connection_source.h"
 #include "core/vhost_user/device.h"
+#include "core/virtio/device_model.h"
 
 namespace holdfast {
 
@@ -23,20 +21,19 @@ struct AttachmentEvent {
   std::string text;  // reason or warning; empty = orderly
 };
 
-/// A disk served at one socket: a control thread that takes one connection after another, and the
-/// queue workers that serve its rings.
-class Attachment final : private vhost_user::Device, private SizeListener {
+/// A virtio device served at one socket: a control thread that takes one connection after another,
+/// and the queue workers that serve its rings.
+class Attachment final : private vhost_user::Device {
  public:
   struct Options {
-    blk::BlkOptions blk;
     int64_t pollNanoseconds = 0;
     /// kEnded comes last, exactly once.
     std::function<void(AttachmentEvent)> onEvent;
   };
 
-  /// Starts serving. `disk` outlives the attachment.
   static Result<std::unique_ptr<Attachment>> start(
-      Disk& disk, std::unique_ptr<vhost_user::ConnectionSource> source, Options options);
+      std::unique_ptr<virtio::DeviceModel> model,
+      std::unique_ptr<vhost_user::ConnectionSource> source, Options options);
   /// requestStop(), then waits for the control thread: bounded only by the device's own I/O.
   ~Attachment();
 
@@ -49,7 +46,8 @@ class Attachment final : private vhost_user::Device, private SizeListener {
   const std::vector<virtio::QueueCounters>& counters() const { return counters_; }
 
  private:
-  Attachment(Disk& disk, std::unique_ptr<vhost_user::ConnectionSource> source, Options options);
+  Attachment(std::unique_ptr<virtio::DeviceModel> model,
+             std::unique_ptr<vhost_user::ConnectionSource> source, Options options);
 
   void run();
   QueueWorker* worker(uint16_t index) { return workers_[index % workers_.size()].get(); }
@@ -72,9 +70,6 @@ class Attachment final : private vhost_user::Device, private SizeListener {
   void connected(vhost_user::ConfigNotifier& notifier) override;
   void disconnected() override;
 
-  // SizeListener, on any thread
-  void sizeChanged() override;
-
   /// What outlives a ring's stop: a started ring's fds are its Virtqueue's.
   struct Ring {
     bool started = false;
@@ -82,17 +77,14 @@ class Attachment final : private vhost_user::Device, private SizeListener {
     UniqueFd call, err;
   };
 
-  Disk& disk_;
+  const std::unique_ptr<virtio::DeviceModel> model_;
   std::unique_ptr<vhost_user::ConnectionSource> source_;
   const Options options_;
-  blk::BlkDevice device_;
   std::vector<virtio::QueueCounters> counters_;
   std::vector<Ring> rings_;
   std::vector<std::unique_ptr<QueueWorker>> workers_;  // null until a ring of its group starts
   std::shared_ptr<const MemoryMap> map_;
   EventFd stop_;
-  std::mutex notifierMutex_;
-  vhost_user::ConfigNotifier* notifier_ = nullptr;
   std::thread thread_;
 };
 

@@ -67,7 +67,7 @@ void QueueWorker::remove(uint16_t index) {
 
 void QueueWorker::run() {
   ::pthread_setname_np(::pthread_self(), options_.name.c_str());
-  auto channel = IoChannel::open(options_.geometry, options_.engine);
+  auto channel = IoChannel::open(options_.engine);
   if (channel) {
     channel_ = std::move(*channel);
     outcome_ = channel_->watch(wake_.get());

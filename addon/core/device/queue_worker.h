@@ -33,7 +33,6 @@ class QueueWorker {
 
   struct Options {
     std::string name;  // of the thread, at most 15 characters
-    DiskGeometry geometry;
     EngineKind engine = EngineKind::kSync;
     int64_t pollNanoseconds = 0;
   };

@@ -27,7 +27,7 @@ struct CompletionRing {
 /// io_uring would hand every operation to a kernel worker.
 class AioEngine final : public IoEngine {
  public:
-  AioEngine(int fd, io_context_t context) : fd_(fd), context_(context) {
+  explicit AioEngine(io_context_t context) : context_(context) {
     ring_ = reinterpret_cast<CompletionRing*>(context);
     if (ring_->magic != CompletionRing::kMagic) ring_ = nullptr;
   }
@@ -35,24 +35,28 @@ class AioEngine final : public IoEngine {
 
   Status start() { return waiter_.watch(completion_.get()); }
 
+  Status add(const IoTarget&) override { return {}; }
+  void remove(const IoTarget&) override {}
+
   Status watch(int fd) override { return waiter_.watch(fd); }
   void unwatch(int fd) override { waiter_.unwatch(fd); }
 
   void prepare(IoRequest& request) override {
     iocb& block = request.controlBlock;
+    const int fd = request.target->geometry.fd;
     const auto offset = static_cast<long long>(request.offset + request.done);
     const iovec* iov = request.bounced ? &request.bounceIov : request.iov;
     const int count = request.bounced ? 1 : static_cast<int>(request.iovCount);
     switch (request.kind) {
       case IoKind::kRead:
-        ::io_prep_preadv(&block, fd_, iov, count, offset);
+        ::io_prep_preadv(&block, fd, iov, count, offset);
         break;
       case IoKind::kWrite:
-        ::io_prep_pwritev(&block, fd_, iov, count, offset);
+        ::io_prep_pwritev(&block, fd, iov, count, offset);
         if (request.throughCache) block.aio_rw_flags = RWF_DSYNC;
         break;
       default:
-        ::io_prep_fdsync(&block, fd_);
+        ::io_prep_fdsync(&block, fd);
     }
     ::io_set_eventfd(&block, completion_.get());
     block.data = &request;
@@ -125,7 +129,6 @@ class AioEngine final : public IoEngine {
     failed_.push(*request);
   }
 
-  int fd_;
   io_context_t context_;
   CompletionRing* ring_ = nullptr;
   EventFd completion_;
@@ -137,11 +140,11 @@ class AioEngine final : public IoEngine {
 
 }  // namespace
 
-Result<std::unique_ptr<IoEngine>> makeAioEngine(int fd) {
+Result<std::unique_ptr<IoEngine>> makeAioEngine() {
   io_context_t context = nullptr;
   if (const int error = ::io_setup(IoEngine::kDepth, &context); error != 0)
     return systemError("io_setup (see fs.aio-max-nr)", -error);
-  auto engine = std::make_unique<AioEngine>(fd, context);
+  auto engine = std::make_unique<AioEngine>(context);
   if (Status started = engine->start(); !started) return started.error();
   return std::unique_ptr<IoEngine>(std::move(engine));
 }

@@ -40,6 +40,62 @@ int retryInterrupted(Call call) {
   }
 }
 
+int discard(const DiskGeometry& disk, const IoRange& range) {
+  int error;
+  if (disk.blockDevice) {
+    uint64_t argument[2] = {range.offset, range.length};
+    error = retryInterrupted([&] { return ::ioctl(disk.fd, BLKDISCARD, argument); });
+  } else {
+    error = retryInterrupted([&] {
+      return ::fallocate(disk.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                         static_cast<off_t>(range.offset), static_cast<off_t>(range.length));
+    });
+  }
+  // A discard is a hint (virtio 1.4, 5.2.6.2): a device that has none has done its duty.
+  return error == -EOPNOTSUPP ? 0 : error;
+}
+
+int writeZeroBlocks(int fd, const IoRange& range) {
+  constexpr size_t kChunk = 64 << 10;
+  alignas(4096) static std::byte zeroes[kChunk];
+  uint64_t done = 0;
+  while (done < range.length) {
+    const size_t size = std::min<uint64_t>(kChunk, range.length - done);
+    const ssize_t moved = ::pwrite(fd, zeroes, size, static_cast<off_t>(range.offset + done));
+    if (moved < 0 && errno != EINTR) return -errno;
+    if (moved > 0) done += static_cast<uint64_t>(moved);
+  }
+  return 0;
+}
+
+int writeZeroes(const DiskGeometry& disk, const IoRange& range, bool mayUnmap) {
+  const auto offset = static_cast<off_t>(range.offset);
+  const auto length = static_cast<off_t>(range.length);
+  const int modes[] = {FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                       FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE};
+  for (const int mode : modes) {
+    const bool deallocates = mode & FALLOC_FL_PUNCH_HOLE;
+    if (deallocates && !mayUnmap) continue;
+    const int error = retryInterrupted([&] { return ::fallocate(disk.fd, mode, offset, length); });
+    if (error != -EOPNOTSUPP) return error;
+  }
+  if (!disk.blockDevice) return writeZeroBlocks(disk.fd, range);
+  uint64_t argument[2] = {range.offset, range.length};
+  return retryInterrupted([&] { return ::ioctl(disk.fd, BLKZEROOUT, argument); });
+}
+
+int execute(const IoRequest& request) {
+  const DiskGeometry& disk = request.target->geometry;
+  for (uint32_t i = 0; i < request.rangeCount; ++i) {
+    const IoRange& range = request.ranges[i];
+    const int error = request.kind == IoKind::kDiscard ? discard(disk, range)
+                                                       : writeZeroes(disk, range, request.mayUnmap);
+    if (error != 0) return error;
+  }
+  if (request.throughCache) return retryInterrupted([&] { return ::fdatasync(disk.fd); });
+  return 0;
+}
+
 }  // namespace
 
 BlockingLane::~BlockingLane() {
@@ -84,62 +140,6 @@ void BlockingLane::run() {
       request = next;
     }
   }
-}
-
-int BlockingLane::execute(const IoRequest& request) const {
-  for (uint32_t i = 0; i < request.rangeCount; ++i) {
-    const IoRange& range = request.ranges[i];
-    const int error =
-        request.kind == IoKind::kDiscard ? discard(range) : writeZeroes(range, request.mayUnmap);
-    if (error != 0) return error;
-  }
-  if (request.throughCache) return retryInterrupted([this] { return ::fdatasync(fd_); });
-  return 0;
-}
-
-int BlockingLane::discard(const IoRange& range) const {
-  int error;
-  if (blockDevice_) {
-    uint64_t argument[2] = {range.offset, range.length};
-    error = retryInterrupted([&] { return ::ioctl(fd_, BLKDISCARD, argument); });
-  } else {
-    error = retryInterrupted([&] {
-      return ::fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                         static_cast<off_t>(range.offset), static_cast<off_t>(range.length));
-    });
-  }
-  // A discard is a hint (virtio 1.4, 5.2.6.2): a device that has none has done its duty.
-  return error == -EOPNOTSUPP ? 0 : error;
-}
-
-int BlockingLane::writeZeroes(const IoRange& range, bool mayUnmap) const {
-  const auto offset = static_cast<off_t>(range.offset);
-  const auto length = static_cast<off_t>(range.length);
-  const int modes[] = {FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                       FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE};
-  int error = -EOPNOTSUPP;
-  for (const int mode : modes) {
-    const bool deallocates = mode & FALLOC_FL_PUNCH_HOLE;
-    if (deallocates && !mayUnmap) continue;
-    error = retryInterrupted([&] { return ::fallocate(fd_, mode, offset, length); });
-    if (error != -EOPNOTSUPP) return error;
-  }
-  if (!blockDevice_) return writeZeroBlocks(range);
-  uint64_t argument[2] = {range.offset, range.length};
-  return retryInterrupted([&] { return ::ioctl(fd_, BLKZEROOUT, argument); });
-}
-
-int BlockingLane::writeZeroBlocks(const IoRange& range) const {
-  constexpr size_t kChunk = 64 << 10;
-  alignas(4096) static std::byte zeroes[kChunk];
-  uint64_t done = 0;
-  while (done < range.length) {
-    const size_t size = std::min<uint64_t>(kChunk, range.length - done);
-    const ssize_t moved = ::pwrite(fd_, zeroes, size, static_cast<off_t>(range.offset + done));
-    if (moved < 0 && errno != EINTR) return -errno;
-    if (moved > 0) done += static_cast<uint64_t>(moved);
-  }
-  return 0;
 }
 
 }  // namespace holdfast

@@ -13,8 +13,7 @@ namespace holdfast {
 /// order given. Its thread starts with the first of them. Lock-free hand-over both ways.
 class BlockingLane {
  public:
-  /// `fd` is the disk, `blockDevice` tells which calls deallocate.
-  BlockingLane(int fd, bool blockDevice) : fd_(fd), blockDevice_(blockDevice) {}
+  BlockingLane() = default;
   /// Waits for the operation in progress.
   ~BlockingLane();
 
@@ -30,13 +29,7 @@ class BlockingLane {
  private:
   void startThread();
   void run();
-  int execute(const IoRequest& request) const;
-  int discard(const IoRange& range) const;
-  int writeZeroes(const IoRange& range, bool mayUnmap) const;
-  int writeZeroBlocks(const IoRange& range) const;
 
-  const int fd_;
-  const bool blockDevice_;
   EventFd event_;
   std::atomic<IoRequest*> submitted_{nullptr};  // last in first
   std::atomic<IoRequest*> completed_{nullptr};  // last in first

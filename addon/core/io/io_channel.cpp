@@ -6,9 +6,24 @@
 #include "core/io/iovec.h"
 
 namespace holdfast {
+namespace {
 
-Result<std::unique_ptr<IoChannel>> IoChannel::open(const DiskGeometry& geometry, EngineKind kind) {
-  auto engine = makeEngine(kind, geometry.fd);
+bool directIoTakes(const IoRequest& request) {
+  uint64_t addresses = 0;
+  uint64_t lengths = 0;
+  for (uint32_t i = 0; i < request.iovCount; ++i) {
+    addresses |= reinterpret_cast<uintptr_t>(request.iov[i].iov_base);
+    lengths |= request.iov[i].iov_len;
+  }
+  const DiskGeometry& disk = request.target->geometry;
+  return (addresses & (disk.memoryAlignment - 1)) == 0 &&
+         (lengths & (disk.offsetAlignment - 1)) == 0;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<IoChannel>> IoChannel::open(EngineKind kind) {
+  auto engine = makeEngine(kind);
   if (!engine) return engine.error();
   void* bounce =
       ::mmap(nullptr, kBounceSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -16,17 +31,13 @@ Result<std::unique_ptr<IoChannel>> IoChannel::open(const DiskGeometry& geometry,
   // A child forked during direct I/O would turn the buffer copy-on-write under the kernel.
   ::madvise(bounce, kBounceSize, MADV_DONTFORK);
   std::unique_ptr<IoChannel> channel(
-      new IoChannel(geometry, std::move(*engine), static_cast<std::byte*>(bounce)));
+      new IoChannel(std::move(*engine), static_cast<std::byte*>(bounce)));
   if (Status watched = channel->watch(channel->lane_.eventFd()); !watched) return watched.error();
   return channel;
 }
 
-IoChannel::IoChannel(const DiskGeometry& geometry, std::unique_ptr<IoEngine> engine,
-                     std::byte* bounce)
-    : geometry_(geometry),
-      engine_(std::move(engine)),
-      lane_(geometry.fd, geometry.blockDevice),
-      bounce_(bounce) {}
+IoChannel::IoChannel(std::unique_ptr<IoEngine> engine, std::byte* bounce)
+    : engine_(std::move(engine)), bounce_(bounce) {}
 
 IoChannel::~IoChannel() {
   ::munmap(bounce_, kBounceSize);
@@ -54,17 +65,6 @@ void IoChannel::start(IoRequest& request) {
       return;
   }
   engine_->prepare(request);
-}
-
-bool IoChannel::directIoTakes(const IoRequest& request) const {
-  uint64_t addresses = 0;
-  uint64_t lengths = 0;
-  for (uint32_t i = 0; i < request.iovCount; ++i) {
-    addresses |= reinterpret_cast<uintptr_t>(request.iov[i].iov_base);
-    lengths |= request.iov[i].iov_len;
-  }
-  return (addresses & (geometry_.memoryAlignment - 1)) == 0 &&
-         (lengths & (geometry_.offsetAlignment - 1)) == 0;
 }
 
 unsigned IoChannel::reap(std::span<IoRequest*, kReapBatch> completed) {

@@ -12,17 +12,7 @@
 
 namespace holdfast {
 
-/// What a channel needs to know of an opened disk.
-struct DiskGeometry {
-  int fd = -1;
-  bool blockDevice = false;
-  /// Direct I/O: buffers start at multiples of memoryAlignment; offsets and each buffer's length
-  /// are multiples of offsetAlignment (STATX_DIOALIGN). 1 and 1: buffered.
-  uint32_t memoryAlignment = 1;
-  uint32_t offsetAlignment = 1;
-};
-
-/// A queue worker's way to the disk: picks direct, bounced or blocking execution, carries short
+/// A queue worker's way to its disks: picks direct, bounced or blocking execution, carries short
 /// transfers on, and reports each request once, complete.
 class IoChannel {
  public:
@@ -30,8 +20,12 @@ class IoChannel {
   static constexpr size_t kBounceSize = 1 << 20;
   static constexpr unsigned kReapBatch = 8;
 
-  static Result<std::unique_ptr<IoChannel>> open(const DiskGeometry& geometry, EngineKind kind);
+  static Result<std::unique_ptr<IoChannel>> open(EngineKind kind);
   ~IoChannel();
+
+  Status add(const IoTarget& target) { return engine_->add(target); }
+  /// Nothing of it is in flight.
+  void remove(const IoTarget& target) { engine_->remove(target); }
 
   Status watch(int fd) { return engine_->watch(fd); }
   void unwatch(int fd) { engine_->unwatch(fd); }
@@ -47,15 +41,13 @@ class IoChannel {
   void sleep() { engine_->sleep(); }
 
  private:
-  IoChannel(const DiskGeometry& geometry, std::unique_ptr<IoEngine> engine, std::byte* bounce);
-  bool directIoTakes(const IoRequest& request) const;
+  IoChannel(std::unique_ptr<IoEngine> engine, std::byte* bounce);
   void startNextBounce();
   void prepareBouncePiece(IoRequest& request);
   bool finishTransfer(IoRequest& request);
   bool finishBouncePiece(IoRequest& request);
   bool conclude(IoRequest& request, int result);
 
-  const DiskGeometry geometry_;
   std::unique_ptr<IoEngine> engine_;
   BlockingLane lane_;
   std::byte* bounce_;

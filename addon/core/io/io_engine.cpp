@@ -2,16 +2,16 @@
 
 namespace holdfast {
 
-Result<std::unique_ptr<IoEngine>> makeEngine(EngineKind kind, int fd) {
+Result<std::unique_ptr<IoEngine>> makeEngine(EngineKind kind) {
   switch (kind) {
     case EngineKind::kIoUring:
-      return makeUringEngine(fd);
+      return makeUringEngine();
     case EngineKind::kLibaio:
-      return makeAioEngine(fd);
+      return makeAioEngine();
     case EngineKind::kSync:
       break;
   }
-  return makeSyncEngine(fd);
+  return makeSyncEngine();
 }
 
 }  // namespace holdfast

@@ -20,6 +20,10 @@ class IoEngine {
 
   virtual ~IoEngine() = default;
 
+  /// Requests may name `target` from now on, until remove().
+  virtual Status add(const IoTarget& target) = 0;
+  virtual void remove(const IoTarget& target) = 0;
+
   /// sleep() returns when `fd` (an eventfd) is signalled. Its counter is never read: every
   /// signal is an edge.
   virtual Status watch(int fd) = 0;
@@ -40,12 +44,12 @@ class IoEngine {
   unsigned inFlight_ = 0;  // prepared or submitted, not yet reaped
 };
 
-/// Makes an engine for `fd`, which must outlive it. Error: the kernel refuses (sysctl, seccomp,
-/// fs.aio-max-nr): take another kind; kSync can't fail for want of a kernel feature.
-Result<std::unique_ptr<IoEngine>> makeEngine(EngineKind kind, int fd);
+/// Error: the kernel refuses (sysctl, seccomp, fs.aio-max-nr): take another kind; kSync can't fail
+/// for want of a kernel feature.
+Result<std::unique_ptr<IoEngine>> makeEngine(EngineKind kind);
 
-Result<std::unique_ptr<IoEngine>> makeUringEngine(int fd);
-Result<std::unique_ptr<IoEngine>> makeAioEngine(int fd);
-Result<std::unique_ptr<IoEngine>> makeSyncEngine(int fd);
+Result<std::unique_ptr<IoEngine>> makeUringEngine();
+Result<std::unique_ptr<IoEngine>> makeAioEngine();
+Result<std::unique_ptr<IoEngine>> makeSyncEngine();
 
 }  // namespace holdfast

@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "core/io/io_target.h"
+
 namespace holdfast {
 
 enum class IoKind : uint8_t { kRead, kWrite, kSync, kDiscard, kWriteZeroes };
@@ -31,6 +33,7 @@ class IoOwner {
 /// back from IoChannel::reap(); it holds its own iovecs, since the kernel may read them late.
 struct IoRequest {
   IoOwner* owner = nullptr;
+  const IoTarget* target = nullptr;
   IoKind kind = IoKind::kRead;
   /// Writes, discards and write-zeroes: on the medium when complete (RWF_DSYNC or fdatasync).
   bool throughCache = false;

@@ -9,7 +9,8 @@ namespace {
 /// Runs each operation inside submit(): the fallback where neither io_uring nor libaio is allowed.
 class SyncEngine final : public IoEngine {
  public:
-  explicit SyncEngine(int fd) : fd_(fd) {}
+  Status add(const IoTarget&) override { return {}; }
+  void remove(const IoTarget&) override {}
 
   Status watch(int fd) override { return waiter_.watch(fd); }
   void unwatch(int fd) override { waiter_.unwatch(fd); }
@@ -38,24 +39,24 @@ class SyncEngine final : public IoEngine {
   }
 
  private:
-  int64_t run(const IoRequest& request) const {
+  static int64_t run(const IoRequest& request) {
+    const int fd = request.target->geometry.fd;
     const auto offset = static_cast<off_t>(request.offset + request.done);
     const iovec* iov = request.bounced ? &request.bounceIov : request.iov;
     const int count = request.bounced ? 1 : static_cast<int>(request.iovCount);
     for (;;) {
       ssize_t moved;
       if (request.kind == IoKind::kRead)
-        moved = ::preadv(fd_, iov, count, offset);
+        moved = ::preadv(fd, iov, count, offset);
       else if (request.kind == IoKind::kWrite)
-        moved = ::pwritev2(fd_, iov, count, offset, request.throughCache ? RWF_DSYNC : 0);
+        moved = ::pwritev2(fd, iov, count, offset, request.throughCache ? RWF_DSYNC : 0);
       else
-        moved = ::fdatasync(fd_);
+        moved = ::fdatasync(fd);
       if (moved >= 0) return moved;
       if (errno != EINTR) return -errno;
     }
   }
 
-  int fd_;
   FdWaiter waiter_;
   IoRequestList prepared_;
   IoRequestList done_;
@@ -63,8 +64,8 @@ class SyncEngine final : public IoEngine {
 
 }  // namespace
 
-Result<std::unique_ptr<IoEngine>> makeSyncEngine(int fd) {
-  return std::unique_ptr<IoEngine>(std::make_unique<SyncEngine>(fd));
+Result<std::unique_ptr<IoEngine>> makeSyncEngine() {
+  return std::unique_ptr<IoEngine>(std::make_unique<SyncEngine>());
 }
 
 }  // namespace holdfast

@@ -10,7 +10,6 @@ namespace holdfast {
 namespace {
 
 constexpr unsigned kSubmissionEntries = 256;
-constexpr unsigned kRegisteredFile = 0;
 
 /// User data of a CQE: a request's address, or a watch's number with the lowest bit set.
 constexpr uint64_t watchTag(uint64_t number) {
@@ -26,7 +25,7 @@ class UringEngine final : public IoEngine {
     if (ring_.ring_fd >= 0) ::io_uring_queue_exit(&ring_);
   }
 
-  Status start(int fd) {
+  Status start() {
     static constexpr unsigned kFlagSets[] = {
         IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
         IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
@@ -45,9 +44,14 @@ class UringEngine final : public IoEngine {
       return systemError("io_uring_setup", -error);
     }
     ::io_uring_ring_dontfork(&ring_);
-    error = ::io_uring_register_files(&ring_, &fd, 1);
+    // A table of empty places (-1): a registered file saves a reference count for each request.
+    std::vector<int> places(IoTarget::kMaxSlots, -1);
+    error = ::io_uring_register_files(&ring_, places.data(), IoTarget::kMaxSlots);
     return error == 0 ? Status() : systemError("io_uring_register (files)", -error);
   }
+
+  Status add(const IoTarget& target) override { return place(target.slot, target.geometry.fd); }
+  void remove(const IoTarget& target) override { (void)place(target.slot, -1); }
 
   Status watch(int fd) override {
     watches_.push_back({fd, nextWatch_++});
@@ -69,20 +73,21 @@ class UringEngine final : public IoEngine {
 
   void prepare(IoRequest& request) override {
     io_uring_sqe* entry = nextEntry();
+    const int file = static_cast<int>(request.target->slot);
     const uint64_t offset = request.offset + request.done;
     const iovec* iov = request.bounced ? &request.bounceIov : request.iov;
     const unsigned count = request.bounced ? 1 : request.iovCount;
     if (request.kind == IoKind::kRead) {
-      count == 1 ? ::io_uring_prep_read(entry, kRegisteredFile, iov->iov_base,
+      count == 1 ? ::io_uring_prep_read(entry, file, iov->iov_base,
                                         static_cast<unsigned>(iov->iov_len), offset)
-                 : ::io_uring_prep_readv(entry, kRegisteredFile, iov, count, offset);
+                 : ::io_uring_prep_readv(entry, file, iov, count, offset);
     } else if (request.kind == IoKind::kWrite) {
-      count == 1 ? ::io_uring_prep_write(entry, kRegisteredFile, iov->iov_base,
+      count == 1 ? ::io_uring_prep_write(entry, file, iov->iov_base,
                                          static_cast<unsigned>(iov->iov_len), offset)
-                 : ::io_uring_prep_writev(entry, kRegisteredFile, iov, count, offset);
+                 : ::io_uring_prep_writev(entry, file, iov, count, offset);
       if (request.throughCache) entry->rw_flags = RWF_DSYNC;
     } else {
-      ::io_uring_prep_fsync(entry, kRegisteredFile, IORING_FSYNC_DATASYNC);
+      ::io_uring_prep_fsync(entry, file, IORING_FSYNC_DATASYNC);
     }
     ::io_uring_sqe_set_flags(entry, IOSQE_FIXED_FILE);
     ::io_uring_sqe_set_data(entry, &request);
@@ -124,6 +129,11 @@ class UringEngine final : public IoEngine {
     uint64_t number;
   };
 
+  Status place(unsigned slot, int fd) {
+    const int updated = ::io_uring_register_files_update(&ring_, slot, &fd, 1);
+    return updated >= 0 ? Status() : systemError("io_uring_register (file)", -updated);
+  }
+
   io_uring_sqe* nextEntry() {
     io_uring_sqe* entry;
     while (!(entry = ::io_uring_get_sqe(&ring_))) ::io_uring_submit(&ring_);
@@ -150,9 +160,9 @@ class UringEngine final : public IoEngine {
 
 }  // namespace
 
-Result<std::unique_ptr<IoEngine>> makeUringEngine(int fd) {
+Result<std::unique_ptr<IoEngine>> makeUringEngine() {
   auto engine = std::make_unique<UringEngine>();
-  if (Status started = engine->start(fd); !started) return started.error();
+  if (Status started = engine->start(); !started) return started.error();
   return std::unique_ptr<IoEngine>(std::move(engine));
 }
 

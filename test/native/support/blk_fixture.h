@@ -9,8 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "core/blk/blk_device.h"
 #include "core/device/attachment.h"
-#include "core/device/disk.h"
+#include "core/disk/disk.h"
 #include "core/vhost_user/listener.h"
 #include "frontend/blk_driver.h"
 #include "support/temporary_image.h"
@@ -49,20 +50,15 @@ class BlkFixture {
     auto listener = vhost_user::Listener::bind(socketPath_, 0600);
     REQUIRE(listener.ok());
     Attachment::Options attach;
-    attach.blk.blockSize = disk_->blockSize();
-    attach.blk.physicalBlockSize = disk_->physicalBlockSize();
-    attach.blk.offsetAlignment = disk_->geometry().offsetAlignment;
-    attach.blk.queueCount = options.queues;
-    attach.blk.readOnly = options.readOnly;
-    attach.blk.configWce = options.configWce;
-    attach.blk.serial = disk_->serial();
     attach.pollNanoseconds = options.pollNanoseconds;
     attach.onEvent = [this](AttachmentEvent event) {
       const std::lock_guard lock(mutex_);
       events_.push_back(std::move(event));
       changed_.notify_all();
     };
-    auto attachment = Attachment::start(*disk_, std::move(*listener), std::move(attach));
+    auto model = std::make_unique<blk::BlkDevice>(
+        blk::BlkOptions{.queueCount = options.queues, .configWce = options.configWce}, *disk_);
+    auto attachment = Attachment::start(std::move(model), std::move(*listener), std::move(attach));
     REQUIRE(attachment.ok());
     attachment_ = std::move(*attachment);
   }

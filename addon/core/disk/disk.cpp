@@ -1,4 +1,4 @@
-#include "core/device/disk.h"
+#include "core/disk/disk.h"
 
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -141,7 +141,7 @@ Status Disk::chooseEngine() {
   }
   std::string refusals;
   for (const EngineKind kind : candidates) {
-    auto engine = makeEngine(kind, geometry_.fd);
+    auto engine = makeEngine(kind);
     if (engine) {
       engine_ = kind;
       engineReason_ = reason + refusals;
