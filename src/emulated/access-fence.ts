@@ -17,7 +17,7 @@ export interface AccessFence {
   /**
    * Resolves to true once every read and write of this nexus that passed before the call has ended
    * on the host's device, whether it was held, throttled or with the kernel; requests that pass
-   * later are not waited for.
+   * later are not waited for. A nexus that the data plane does not know has nothing in flight.
    * @param timeoutMs milliseconds; resolves to false if it takes longer
    */
   drained(nexusId: NexusId, timeoutMs: number): Promise<boolean>;

@@ -54,14 +54,3 @@ export function isSameStored(a: StoredReservations, b: StoredReservations): bool
 export function stateFrom(stored: StoredReservations | undefined): ReservationState {
   return { ...initialState, ...stored };
 }
-
-/** Keeps nothing: for disks whose reservations may go with the process. */
-export class NoStateStore implements StateStore {
-  load(): Promise<undefined> {
-    return Promise.resolve(undefined);
-  }
-
-  save(): Promise<void> {
-    return Promise.resolve();
-  }
-}

@@ -39,6 +39,14 @@ export function guestNexus(name: string): Nexus {
   return nexusOf(initiatorPort(name), emulatedTargetPort);
 }
 
+/** The inverse of `guestNexus(name).id`; undefined if no guest can have that nexus. */
+export function guestNexusWithId(id: NexusId): Nexus | undefined {
+  const name = id.split(',', 1)[0] ?? '';
+  if (!isInitiatorName(name)) return undefined;
+  const nexus = guestNexus(name);
+  return nexus.id === id ? nexus : undefined;
+}
+
 const longestName = 223;
 // RFC 3720 §3.2.6.3, after the mapping to lower case; the comma separates name and ISID.
 const namePattern =

@@ -1,0 +1,155 @@
+import { type MediumAccess } from '../pr/access.js';
+import { type ReservationCommand } from '../pr/command.js';
+import { type ReservationExecutor } from '../pr/coordinator.js';
+import { type Nexus, type NexusId } from '../pr/nexus.js';
+import { busy, checkCondition, type PrOutcome } from '../pr/outcome.js';
+import { internalTargetFailure } from '../pr/sense.js';
+import { mediumAccess } from './access.js';
+import { type AccessFence } from './access-fence.js';
+import { AttachedNexus } from './attached-nexus.js';
+import { withoutLegacyReservation } from './legacy-reservation.js';
+import { type ReservationState } from './reservation-state.js';
+import { isSameStored, stateFrom, type StateStore, storedOf } from './state-store.js';
+import { transition } from './transition.js';
+import { type Transition } from './transition-effects.js';
+
+export interface ReservationMachineOptions {
+  store: StateStore;
+  fence: AccessFence;
+  /** Told why the state could not be made durable; the command was answered accordingly. */
+  onStoreFailure: (error: unknown) => void;
+}
+
+/**
+ * The emulated reservations of one logical unit: takes one command after the other from its
+ * coordinator, and keeps the native fence of every attached nexus in line.
+ *
+ * A command that changes something runs in this order, so that nobody sees its effect before it
+ * holds for good: fences of those who lose access are closed; what had passed them is drained; the
+ * state is made durable; fences of those who gain access are opened, unit attentions established,
+ * the answer given. If draining takes too long the fences go back and the answer is BUSY.
+ */
+export class ReservationMachine implements ReservationExecutor {
+  readonly #store: StateStore;
+  readonly #fence: AccessFence;
+  readonly #onStoreFailure: (error: unknown) => void;
+  readonly #attached = new Map<NexusId, AttachedNexus>();
+  #state: ReservationState;
+  /** What is being committed: until that is done, a nexus has the access that both states give. */
+  #next: ReservationState | undefined;
+
+  private constructor(
+    { store, fence, onStoreFailure }: ReservationMachineOptions,
+    state: ReservationState,
+  ) {
+    this.#store = store;
+    this.#fence = fence;
+    this.#onStoreFailure = onStoreFailure;
+    this.#state = state;
+  }
+
+  /** @throws what `store.load` throws */
+  static async open(options: ReservationMachineOptions): Promise<ReservationMachine> {
+    return new ReservationMachine(options, stateFrom(await options.store.load()));
+  }
+
+  /** The settled state. */
+  get state(): ReservationState {
+    return this.#state;
+  }
+
+  /**
+   * Sets the native fence of a nexus, which must be done before the nexus' first request.
+   * @throws if it is attached already: two guests on one nexus could not be fenced apart
+   */
+  attach(nexus: Nexus): void {
+    if (this.#attached.has(nexus.id)) throw new Error(`${nexus.id} is attached already`);
+    const attached = new AttachedNexus(nexus.id, this.#fence, this.#accessNow(nexus.id));
+    this.#attached.set(nexus.id, attached);
+  }
+
+  /** Its registration stays. Nothing of the nexus may be in flight any more. */
+  detach(nexusId: NexusId): void {
+    this.#attached.delete(nexusId);
+  }
+
+  /** @throws if it is not attached */
+  attached(nexusId: NexusId): AttachedNexus {
+    const attached = this.#attached.get(nexusId);
+    if (attached === undefined) throw new Error(`${nexusId} is not attached`);
+    return attached;
+  }
+
+  async execute(nexus: Nexus, command: ReservationCommand, deadline: number): Promise<PrOutcome> {
+    const effects = transition(this.#state, nexus, command);
+    if (effects.state === this.#state) return effects.outcome;
+
+    this.#next = effects.state;
+    try {
+      return await this.#commit(effects, this.#refreshFences(), deadline);
+    } finally {
+      this.#next = undefined;
+      this.#refreshFences();
+    }
+  }
+
+  /** Ends RESERVE(6); to be called between two commands. */
+  endLegacyReservation(): void {
+    this.#state = withoutLegacyReservation(this.#state);
+    this.#refreshFences();
+  }
+
+  async #commit(
+    { state, outcome, attentions, aborted }: Transition,
+    losing: readonly NexusId[],
+    deadline: number,
+  ): Promise<PrOutcome> {
+    if (!(await this.#drain(new Set([...losing, ...aborted]), deadline))) return busy;
+    if (!(await this.#save(state))) return checkCondition(internalTargetFailure);
+    this.#state = state;
+    for (const { nexusId, condition } of attentions) {
+      this.#attached.get(nexusId)?.unitAttentions.establish(condition);
+    }
+    return outcome;
+  }
+
+  /** Draining may take half of the time that is left, so that saving has the other half. */
+  async #drain(nexusIds: ReadonlySet<NexusId>, deadline: number): Promise<boolean> {
+    const timeoutMs = Math.max(0, (deadline - performance.now()) / 2);
+    const draining = [...nexusIds]
+      .filter((nexusId) => this.#attached.has(nexusId))
+      .map((nexusId) => this.#fence.drained(nexusId, timeoutMs));
+    return (await Promise.all(draining)).every((drained) => drained);
+  }
+
+  async #save(next: ReservationState): Promise<boolean> {
+    const stored = storedOf(next);
+    if (isSameStored(stored, storedOf(this.#state))) return true;
+    try {
+      await this.#store.save(stored);
+      return true;
+    } catch (error) {
+      this.#onStoreFailure(error);
+      return false;
+    }
+  }
+
+  /** @returns the attached nexuses that have less access than before */
+  #refreshFences(): NexusId[] {
+    const losing: NexusId[] = [];
+    for (const nexus of this.#attached.values()) {
+      const before = nexus.access;
+      nexus.access = this.#accessNow(nexus.id);
+      const less = (before.reads && !nexus.access.reads) || (before.writes && !nexus.access.writes);
+      if (less) losing.push(nexus.id);
+    }
+    return losing;
+  }
+
+  #accessNow(nexusId: NexusId): MediumAccess {
+    const now = mediumAccess(this.#state, nexusId);
+    if (this.#next === undefined) return now;
+    const next = mediumAccess(this.#next, nexusId);
+    return { reads: now.reads && next.reads, writes: now.writes && next.writes };
+  }
+}
