@@ -16,7 +16,7 @@ import type { Logger } from 'pino';
 import { isByteFree, lockByteShared, unlockByte } from '../util/libc.js';
 import { errnoOf, ExitCode, Failure } from '../util/failure.js';
 import type { Image } from './image.js';
-import { findLockHolders, type LockHolder } from './lock-holders.js';
+import { findLockHolders, type LockHolder, type LockHolders } from './lock-holders.js';
 
 const usesBase = 100;
 const deniesBase = 200;
@@ -66,18 +66,10 @@ export async function takeWriterLock(
 ): Promise<boolean> {
   for (let attempt = 0; !stop.aborted; attempt++) {
     if (tryLock(image)) return true;
-    const { living, ended, unexamined } = findLockHolders(
-      image.fd,
-      lockBytes(image.readOnly).contradicting,
-    );
-    const [holder] = living;
+    const holders = findLockHolders(image.fd, lockBytes(image.readOnly).contradicting);
+    const [holder] = holders.living;
     if (holder !== undefined) throw imageInUse(image.path, holder);
-    if (attempt % retriesPerReminder === 0) {
-      log.warn(
-        { image: image.path, ended: ended.map(describe), unexamined },
-        waitingMessage(image.path, unexamined),
-      );
-    }
+    if (attempt % retriesPerReminder === 0) log.warn(waitingMessage(image.path, holders));
     // Rejects when aborted, which the loop's condition sees.
     await delay(retryMilliseconds, undefined, { signal: stop }).catch(() => undefined);
   }
@@ -107,9 +99,11 @@ function imageInUse(path: string, holder: LockHolder): Failure {
   );
 }
 
-function waitingMessage(path: string, unexamined: boolean): string {
-  const cause = unexamined
-    ? "it is locked, by I/O of a process that has ended or by another user's process (root sees it in lslocks)"
-    : 'I/O of a process that has ended is still in the kernel';
-  return `waiting for ${path}: ${cause}`;
+function waitingMessage(path: string, { ended, unexamined }: LockHolders): string {
+  const [holder] = ended;
+  const who =
+    holder === undefined ? 'a process that has ended' : `${describe(holder)}, which has ended,`;
+  // Locks have no owner that /proc would show to everybody.
+  const doubt = unexamined && holder === undefined ? ", or another user's process has it" : '';
+  return `waiting for ${path}: I/O of ${who} is still in the kernel${doubt}`;
 }

@@ -1,9 +1,9 @@
 import { cpSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { command, successful } from '../support/command.js';
-import { loopDevice } from '../support/scratch-device.js';
+import { loopDevice, mounted } from '../support/scratch-device.js';
 import { scratchFolder, scratchImage, scratchSocket } from '../support/scratch.js';
 import { ServeProcess, type ServeProcessOptions } from '../support/serve-process.js';
 
@@ -80,11 +80,7 @@ describe('an image in use (exit code 4)', () => {
   it('is mounted', async () => {
     const device = await loopDevice(scratchImage(16 * MiB));
     await successful('mkfs.ext4', '-q', device);
-    const folder = scratchFolder();
-    await successful('mount', device, folder);
-    onTestFinished(async () => {
-      await successful('umount', folder);
-    });
+    await mounted(device);
     const { exitCode, message } = await failure(serveImage(device));
     expect(exitCode).toBe(4);
     expect(message).toContain(`${device} is in use by the kernel, as a mounted file system`);

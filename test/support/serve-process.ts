@@ -20,10 +20,6 @@ export interface ServeProcessOptions {
   nodeArgs?: string[];
   /** A command that runs it, such as strace. */
   wrapper?: string[];
-  /** Further fds of the child, from 3 on. */
-  passedFds?: number[];
-  /** User and group to run as. */
-  uid?: number;
   /** Takes what kills it if it still runs; by default that is done when the test ends. */
   onEnd?: (end: () => Promise<void>) => void;
 }
@@ -37,8 +33,7 @@ export class ServeProcess {
   #stdout = '';
 
   constructor(options: ServeProcessOptions) {
-    const { args, nodeArgs = [], wrapper = [], passedFds = [], uid } = options;
-    const { onEnd = onTestFinished } = options;
+    const { args, nodeArgs = [], wrapper = [], onEnd = onTestFinished } = options;
     const [command = '', ...rest] = [
       ...wrapper,
       process.execPath,
@@ -47,10 +42,7 @@ export class ServeProcess {
       'serve',
       ...args,
     ];
-    this.#child = spawn(command, rest, {
-      stdio: ['ignore', 'pipe', 'pipe', ...passedFds],
-      ...(uid === undefined ? {} : { uid, gid: uid }),
-    });
+    this.#child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#exit = this.#ended();
     onEnd(async () => {
       this.signal('SIGKILL');
