@@ -1,0 +1,51 @@
+/** What a command of the disk is, to whoever dispatches, reports or tests it. */
+import { type CommandAccess } from '../pr/access.js';
+import { type Nexus } from '../pr/nexus.js';
+import { type Cdb } from './cdb.js';
+import { type CommandOutcome } from './command-outcome.js';
+import { type LogicalUnit } from './logical-unit.js';
+
+interface CommandShape {
+  /** As SPC-4 and SBC-3 write it: `READ(10)`. */
+  readonly name: string;
+  readonly opcode: number;
+  /** undefined: the operation code has none. */
+  readonly serviceAction: number | undefined;
+  /**
+   * CDB USAGE DATA (SPC-4 §6.35.3), as long as the CDB: the operation code, then the bits that are
+   * looked at, with the service action in its place.
+   */
+  readonly usage: Buffer;
+  /** Runs in spite of a pending unit attention, and leaves it pending (SAM-5 §5.14.1). */
+  readonly ignoresUnitAttention: boolean;
+  readonly offeredBy: (unit: LogicalUnit) => boolean;
+}
+
+/** Moves data between guest and medium: the data plane runs it. */
+export interface NativeCommand extends CommandShape {
+  readonly run: 'natively';
+  readonly access: 'reads' | 'writes';
+}
+
+export interface LocalCommand extends CommandShape {
+  readonly run: CommandHandler;
+  /** What it needs of the disk, for reservations. */
+  readonly access: CommandAccess | ((cdb: Cdb) => CommandAccess);
+}
+
+export type CommandDefinition = NativeCommand | LocalCommand;
+
+export function accessOf({ access }: CommandDefinition, cdb: Cdb): CommandAccess {
+  return typeof access === 'function' ? access(cdb) : access;
+}
+
+/** One command on its way, after the checks that come before its CDB is looked at. */
+export interface CommandContext {
+  readonly unit: LogicalUnit;
+  readonly nexus: Nexus;
+  readonly cdb: Cdb;
+  readonly dataOut: Buffer;
+  readonly luns: readonly number[];
+}
+
+export type CommandHandler = (context: CommandContext) => CommandOutcome | Promise<CommandOutcome>;

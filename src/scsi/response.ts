@@ -1,0 +1,18 @@
+/** An outcome in the form in which a virtio-scsi response carries it. */
+import { type CommandOutcome, type ScsiStatus } from './command-outcome.js';
+import { encodeSense, type SenseFormat } from './sense.js';
+
+export interface ScsiResponse {
+  readonly status: ScsiStatus;
+  /** Empty or at most 28 bytes: virtio-scsi's sense buffer has 96. */
+  readonly sense: Buffer;
+  /** Cut to the CDB's allocation length; whether the initiator's buffers hold it is not known. */
+  readonly dataIn: Buffer;
+}
+
+const noSenseData = Buffer.alloc(0);
+
+export function respond(outcome: CommandOutcome, format: SenseFormat): ScsiResponse {
+  const { status, dataIn, sense } = outcome;
+  return { status, dataIn, sense: sense === undefined ? noSenseData : encodeSense(sense, format) };
+}
