@@ -178,7 +178,9 @@ TEST_CASE("blk driver: a status byte that the device never wrote is seen") {
   REQUIRE(request.ok());
   CHECK(driver.statusOf(*request) == BlkDriver::kNoStatus);
   const std::array chain = {request->header, request->data, request->status};
-  CHECK(driver.submitAndWait(chain)->writtenBytes == 513);
+  const auto used = driver.submitAndWait(chain);
+  REQUIRE(used.ok());
+  CHECK(used->writtenBytes == 513);
   CHECK(driver.statusOf(*request) == VIRTIO_BLK_S_OK);
 }
 
