@@ -28,6 +28,24 @@ import { type ReservationState } from './reservation-state.js';
 import { clear, release, reserve } from './reserving.js';
 import { type Transition, unchanged } from './transition-effects.js';
 
+/** What a logical unit with emulated reservations carries out. */
+export const emulatedActions: ReadonlySet<ReservationCommand['action']> = new Set([
+  'read-keys',
+  'read-reservation',
+  'report-capabilities',
+  'read-full-status',
+  'register',
+  'register-and-ignore-existing-key',
+  'register-and-move',
+  'reserve',
+  'release',
+  'clear',
+  'preempt',
+  'preempt-and-abort',
+  'reserve-6',
+  'release-6',
+] as const);
+
 export function transition(
   state: ReservationState,
   nexus: Nexus,
