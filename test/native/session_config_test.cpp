@@ -381,6 +381,8 @@ TEST_CASE("session: changes from another thread while requests are served") {
   });
   for (int i = 0; i < 500; ++i) CHECK(run.front().getConfig(0, 60).ok());
   notifier.join();
+  device.setConfigByte(1, 0);
+  device.notifyConfigChanged();
   run.expectChange();
 }
 

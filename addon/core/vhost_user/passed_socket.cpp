@@ -17,8 +17,8 @@ class PassedConnection final : public ConnectionSource {
   explicit PassedConnection(UniqueFd socket) : socket_(std::move(socket)) {}
 
   Result<std::optional<Channel>> next(int stopFd) override {
-    if (waitFor(-1, 0, stopFd, 0) == WaitResult::kStopped) return std::optional<Channel>();
-    if (!socket_) return std::optional<Channel>();
+    const bool stopped = waitFor(-1, 0, stopFd, 0) == WaitResult::kStopped;
+    if (stopped || !socket_) return std::optional<Channel>();
     return std::optional<Channel>(Channel(std::move(socket_)));
   }
 
