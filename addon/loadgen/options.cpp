@@ -126,6 +126,7 @@ constexpr Row kRows[] = {
     {"completion", true, [](auto text, auto& o) { return parseCompletion(text, o.completion); }},
     {"no-indirect", false, [](auto, auto& o) { o.indirect = false; return Status(); }},
     {"no-event-idx", false, [](auto, auto& o) { o.eventIndex = false; return Status(); }},
+    {"no-flush", false, [](auto, auto& o) { o.flush = false; return Status(); }},
     {"cpu", true, [](auto text, auto& o) { return parseCpus(text, o.cpus); }},
     {"server-pid", true, [](auto text, auto& o) { return parseNumber(text, 1, 1 << 22, o.serverPid); }},
     {"help", false, [](auto, auto&) { return Status(Error{0, kUsage}); }},
