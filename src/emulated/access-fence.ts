@@ -1,5 +1,5 @@
-import { type MediumAccess } from '../pr/access.js';
-import { type NexusId } from '../pr/nexus.js';
+import type { MediumAccess } from '../pr/access.js';
+import type { NexusId } from '../pr/nexus.js';
 
 export interface FencePosition extends MediumAccess {
   /** The nexus' next command must come to the control plane, which owes it a unit attention. */

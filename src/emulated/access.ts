@@ -1,6 +1,6 @@
 /** Who may do what while a reservation is in force (SPC-4 table 65, SBC-3 table 13). */
-import { type CommandAccess, type MediumAccess } from '../pr/access.js';
-import { type NexusId } from '../pr/nexus.js';
+import type { CommandAccess, MediumAccess } from '../pr/access.js';
+import type { NexusId } from '../pr/nexus.js';
 import { admitsRegistrants, excludesReads } from '../pr/reservation.js';
 import { isHolder, type ReservationState } from './reservation-state.js';
 

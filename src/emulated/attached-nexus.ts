@@ -1,7 +1,7 @@
-import { type MediumAccess } from '../pr/access.js';
-import { type NexusId } from '../pr/nexus.js';
+import type { MediumAccess } from '../pr/access.js';
+import type { NexusId } from '../pr/nexus.js';
 import { UnitAttentions } from '../pr/unit-attention.js';
-import { type AccessFence } from './access-fence.js';
+import type { AccessFence } from './access-fence.js';
 
 /** A nexus with a guest behind it: keeps its native fence in line with what it may do now. */
 export class AttachedNexus {

@@ -1,10 +1,10 @@
-import { type CommandAccess } from '../pr/access.js';
-import { type ReservationCommand } from '../pr/command.js';
+import type { CommandAccess } from '../pr/access.js';
+import type { ReservationCommand } from '../pr/command.js';
 import { Coordinator, type CoordinatorOptions } from '../pr/coordinator.js';
-import { type LogicalUnitReservations } from '../pr/logical-unit-reservations.js';
-import { type Nexus } from '../pr/nexus.js';
-import { type PrOutcome } from '../pr/outcome.js';
-import { type UnitAttentions } from '../pr/unit-attention.js';
+import type { LogicalUnitReservations } from '../pr/logical-unit-reservations.js';
+import type { Nexus } from '../pr/nexus.js';
+import type { PrOutcome } from '../pr/outcome.js';
+import type { UnitAttentions } from '../pr/unit-attention.js';
 import { permits } from './access.js';
 import { ReservationMachine, type ReservationMachineOptions } from './reservation-machine.js';
 

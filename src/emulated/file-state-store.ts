@@ -2,7 +2,7 @@ import { open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errnoOf, ExitCode, Failure, messageOf } from '../util/failure.js';
 import { decodeStateFile, encodeStateFile } from './state-file-format.js';
-import { type StateStore, type StoredReservations } from './state-store.js';
+import type { StateStore, StoredReservations } from './state-store.js';
 
 const ownerOnly = 0o600;
 

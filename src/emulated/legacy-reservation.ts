@@ -3,7 +3,7 @@
  * the two ways of reserving shut each other out, but who may write anyway by a persistent
  * reservation gets GOOD for RESERVE and RELEASE, which then do nothing.
  */
-import { type Nexus, type NexusId } from '../pr/nexus.js';
+import type { Nexus, NexusId } from '../pr/nexus.js';
 import { good, reservationConflict } from '../pr/outcome.js';
 import { admitsRegistrants } from '../pr/reservation.js';
 import { isHolder, type ReservationState } from './reservation-state.js';

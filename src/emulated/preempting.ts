@@ -1,6 +1,6 @@
 /** PREEMPT and PREEMPT AND ABORT (SPC-4 §5.13.11.2.4 to §5.13.11.2.6). */
-import { type PreemptCommand } from '../pr/command.js';
-import { type Nexus, type NexusId } from '../pr/nexus.js';
+import type { PreemptCommand } from '../pr/command.js';
+import type { Nexus, NexusId } from '../pr/nexus.js';
 import { checkCondition, reservationConflict } from '../pr/outcome.js';
 import { heldByAllRegistrants, type ReservationKey } from '../pr/reservation.js';
 import {

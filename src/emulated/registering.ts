@@ -1,8 +1,8 @@
 /** REGISTER, REGISTER AND IGNORE EXISTING KEY, REGISTER AND MOVE (SPC-4 §5.13.7, §5.13.8). */
-import {
-  type RegisterAndIgnoreCommand,
-  type RegisterAndMoveCommand,
-  type RegisterCommand,
+import type {
+  RegisterAndIgnoreCommand,
+  RegisterAndMoveCommand,
+  RegisterCommand,
 } from '../pr/command.js';
 import {
   emulatedTargetPort,
@@ -19,7 +19,7 @@ import {
   invalidFieldInParameterList,
   reservationsReleased,
 } from '../pr/sense.js';
-import { type TransportId } from '../pr/transport-id.js';
+import type { TransportId } from '../pr/transport-id.js';
 import {
   counted,
   isHolder,

@@ -1,10 +1,10 @@
 /** The answers of PERSISTENT RESERVE IN (SPC-4 §6.15). */
-import { type PrInCommand } from '../pr/command.js';
-import {
-  type FullStatusDescriptor,
-  type PrCapabilities,
-  type PrInData,
-  type ReservationDescriptor,
+import type { PrInCommand } from '../pr/command.js';
+import type {
+  FullStatusDescriptor,
+  PrCapabilities,
+  PrInData,
+  ReservationDescriptor,
 } from '../pr/outcome.js';
 import { reservationTypes } from '../pr/reservation.js';
 import { isHolder, type Registration, type ReservationState } from './reservation-state.js';

@@ -1,17 +1,17 @@
-import { type MediumAccess } from '../pr/access.js';
-import { type ReservationCommand } from '../pr/command.js';
-import { type ReservationExecutor } from '../pr/coordinator.js';
-import { type Nexus, type NexusId } from '../pr/nexus.js';
+import type { MediumAccess } from '../pr/access.js';
+import type { ReservationCommand } from '../pr/command.js';
+import type { ReservationExecutor } from '../pr/coordinator.js';
+import type { Nexus, NexusId } from '../pr/nexus.js';
 import { busy, checkCondition, type PrOutcome } from '../pr/outcome.js';
 import { internalTargetFailure } from '../pr/sense.js';
 import { mediumAccess } from './access.js';
-import { type AccessFence } from './access-fence.js';
+import type { AccessFence } from './access-fence.js';
 import { AttachedNexus } from './attached-nexus.js';
 import { withoutLegacyReservation } from './legacy-reservation.js';
-import { type ReservationState } from './reservation-state.js';
+import type { ReservationState } from './reservation-state.js';
 import { isSameStored, stateFrom, type StateStore, storedOf } from './state-store.js';
 import { transition } from './transition.js';
-import { type Transition } from './transition-effects.js';
+import type { Transition } from './transition-effects.js';
 
 export interface ReservationMachineOptions {
   store: StateStore;

@@ -1,5 +1,5 @@
 /** The reservations of one emulated logical unit at one moment. Never changed, only replaced. */
-import { type Nexus, type NexusId } from '../pr/nexus.js';
+import type { Nexus, NexusId } from '../pr/nexus.js';
 import {
   heldByAllRegistrants,
   type ReservationKey,

@@ -1,6 +1,6 @@
 /** RESERVE, RELEASE and CLEAR (SPC-4 §5.13.9, §5.13.11.2.2, §5.13.11.2.7). */
-import { type ClearCommand, type ReleaseCommand, type ReserveCommand } from '../pr/command.js';
-import { type Nexus } from '../pr/nexus.js';
+import type { ClearCommand, ReleaseCommand, ReserveCommand } from '../pr/command.js';
+import type { Nexus } from '../pr/nexus.js';
 import { checkCondition, good, reservationConflict } from '../pr/outcome.js';
 import { admitsRegistrants } from '../pr/reservation.js';
 import {

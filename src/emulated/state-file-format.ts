@@ -7,7 +7,7 @@ import * as v from 'valibot';
 import { guestNexusWithId, type NexusId } from '../pr/nexus.js';
 import { formatKey, heldByAllRegistrants, reservationTypes } from '../pr/reservation.js';
 import { type Registration, registrationCapacity, type Reservation } from './reservation-state.js';
-import { type StoredReservations } from './state-store.js';
+import type { StoredReservations } from './state-store.js';
 
 const formatName = 'holdfast-reservations';
 const formatVersion = 1;

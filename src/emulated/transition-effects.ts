@@ -1,8 +1,8 @@
 /** What one command changes: the answer of the transition function, and how it is put together. */
-import { type NexusId } from '../pr/nexus.js';
+import type { NexusId } from '../pr/nexus.js';
 import { good, type PrOutcome } from '../pr/outcome.js';
-import { type Sense } from '../pr/sense.js';
-import { type ReservationState } from './reservation-state.js';
+import type { Sense } from '../pr/sense.js';
+import type { ReservationState } from './reservation-state.js';
 
 /** A unit attention condition that a transition establishes. */
 export interface Attention {

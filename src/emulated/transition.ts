@@ -17,14 +17,14 @@
  *   overwrite what an administrator could bring back.
  */
 import { isPrIn, type PrCommand, type ReservationCommand } from '../pr/command.js';
-import { type Nexus } from '../pr/nexus.js';
+import type { Nexus } from '../pr/nexus.js';
 import { checkCondition, reservationConflict } from '../pr/outcome.js';
 import { invalidFieldInCdb } from '../pr/sense.js';
 import { releaseLegacy, reserveLegacy } from './legacy-reservation.js';
 import { preempt } from './preempting.js';
 import { register, registerAndIgnore, registerAndMove } from './registering.js';
 import { report } from './reporting.js';
-import { type ReservationState } from './reservation-state.js';
+import type { ReservationState } from './reservation-state.js';
 import { clear, release, reserve } from './reserving.js';
 import { type Transition, unchanged } from './transition-effects.js';
 

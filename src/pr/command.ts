@@ -3,8 +3,8 @@
  * decodes a CDB has checked its form: lengths, reserved service actions, SPEC_I_PT where it is not
  * allowed.
  */
-import { type ReservationKey, type ReservationScope, type ReservationType } from './reservation.js';
-import { type TransportId } from './transport-id.js';
+import type { ReservationKey, ReservationScope, ReservationType } from './reservation.js';
+import type { TransportId } from './transport-id.js';
 
 export type PrInCommand =
   | { readonly action: 'read-keys' }

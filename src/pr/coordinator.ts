@@ -1,5 +1,5 @@
-import { type ReservationCommand } from './command.js';
-import { type Nexus } from './nexus.js';
+import type { ReservationCommand } from './command.js';
+import type { Nexus } from './nexus.js';
 import { busy, checkCondition, type PrOutcome, taskSetFull } from './outcome.js';
 import { internalTargetFailure, logicalUnitTimeOut } from './sense.js';
 import { TurnQueue } from './turn-queue.js';

@@ -1,8 +1,8 @@
-import { type CommandAccess } from './access.js';
-import { type ReservationCommand } from './command.js';
-import { type Nexus } from './nexus.js';
-import { type PrOutcome } from './outcome.js';
-import { type UnitAttentions } from './unit-attention.js';
+import type { CommandAccess } from './access.js';
+import type { ReservationCommand } from './command.js';
+import type { Nexus } from './nexus.js';
+import type { PrOutcome } from './outcome.js';
+import type { UnitAttentions } from './unit-attention.js';
 
 /** The reservations of one logical unit, as its SCSI commands use them. */
 export interface LogicalUnitReservations {

@@ -1,7 +1,7 @@
 /** How a reservation command ended, before it is put into bytes. */
-import { type Nexus } from './nexus.js';
-import { type ReservationKey, type ReservationScope, type ReservationType } from './reservation.js';
-import { type Sense } from './sense.js';
+import type { Nexus } from './nexus.js';
+import type { ReservationKey, ReservationScope, ReservationType } from './reservation.js';
+import type { Sense } from './sense.js';
 
 export type PrOutcome =
   /** `data` is there exactly for PERSISTENT RESERVE IN. */

@@ -1,5 +1,5 @@
-import { type PrCommand } from './command.js';
-import { type PrOutcome } from './outcome.js';
+import type { PrCommand } from './command.js';
+import type { PrOutcome } from './outcome.js';
 
 /** One way to one logical unit: a path of a multipath device, a helper's socket. */
 export interface PathTransport {

@@ -1,4 +1,4 @@
-import { type Sense } from './sense.js';
+import type { Sense } from './sense.js';
 
 /**
  * The unit attention conditions one nexus has not been told of yet (SAM-5 §5.14): in the order in

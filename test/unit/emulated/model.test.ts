@@ -2,8 +2,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { registrationCapacity } from '../../../src/emulated/reservation-state.js';
-import { type ReservationCommand } from '../../../src/pr/command.js';
-import { type ReservationType } from '../../../src/pr/reservation.js';
+import type { ReservationCommand } from '../../../src/pr/command.js';
+import type { ReservationType } from '../../../src/pr/reservation.js';
 import {
   clear,
   preempt,

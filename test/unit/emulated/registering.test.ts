@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { counted, registrationCapacity } from '../../../src/emulated/reservation-state.js';
-import { type TransportId } from '../../../src/pr/transport-id.js';
+import type { TransportId } from '../../../src/pr/transport-id.js';
 import {
   register,
   registerAndIgnore,

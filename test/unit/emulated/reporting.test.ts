@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { initialState } from '../../../src/emulated/reservation-state.js';
 import { transition } from '../../../src/emulated/transition.js';
-import { type PrInData } from '../../../src/pr/outcome.js';
-import { type ReservationCommand } from '../../../src/pr/command.js';
+import type { PrInData } from '../../../src/pr/outcome.js';
+import type { ReservationCommand } from '../../../src/pr/command.js';
 import {
   readFullStatus,
   readKeys,

@@ -1,11 +1,7 @@
 /** Commands with the fields a test does not care about left at zero. */
-import {
-  type PrOutCommand,
-  type ReservationCommand,
-  type ScopeAndType,
-} from '../../../../src/pr/command.js';
-import { type ReservationType } from '../../../../src/pr/reservation.js';
-import { type TransportId } from '../../../../src/pr/transport-id.js';
+import type { PrOutCommand, ReservationCommand, ScopeAndType } from '../../../../src/pr/command.js';
+import type { ReservationType } from '../../../../src/pr/reservation.js';
+import type { TransportId } from '../../../../src/pr/transport-id.js';
 
 interface Flags {
   aptpl?: boolean;

@@ -1,5 +1,5 @@
-import { type PrOutcome } from '../../../../src/pr/outcome.js';
-import { type Sense } from '../../../../src/pr/sense.js';
+import type { PrOutcome } from '../../../../src/pr/outcome.js';
+import type { Sense } from '../../../../src/pr/sense.js';
 
 /** `good`, `conflict`, `busy` or `5/26/00`. */
 export function textOf(outcome: PrOutcome): string {

@@ -1,9 +1,9 @@
 import { mediumAccess } from '../../../../src/emulated/access.js';
 import { initialState } from '../../../../src/emulated/reservation-state.js';
 import { transition } from '../../../../src/emulated/transition.js';
-import { type ReservationCommand } from '../../../../src/pr/command.js';
+import type { ReservationCommand } from '../../../../src/pr/command.js';
 import { guestNexus, type Nexus } from '../../../../src/pr/nexus.js';
-import { type FullStatusDescriptor, type PrInData } from '../../../../src/pr/outcome.js';
+import type { FullStatusDescriptor, PrInData } from '../../../../src/pr/outcome.js';
 import { formatKey } from '../../../../src/pr/reservation.js';
 import { senseText, textOf } from './outcome-text.js';
 
