@@ -1,0 +1,42 @@
+import { expect, it, onTestFinished } from 'vitest';
+import { load } from '../support/loadgen.js';
+import { ownMemory } from '../support/own-memory.js';
+import { scratchImage, scratchSocket } from '../support/scratch.js';
+import { ServeProcess } from '../support/serve-process.js';
+
+const MB = 1e6;
+const GiB = 2 ** 30;
+const queues = 8;
+
+it.each(['io_uring', 'libaio', 'sync'])(
+  '100 GiB and 8 queues under load take at most 60 MB + 2 MB a queue with %s',
+  async (engine) => {
+    const socketPath = scratchSocket();
+    const image = scratchImage(100 * GiB);
+    const server = await ServeProcess.serving({
+      args: ['--socket-path', socketPath, '--blk-file', image, '--io-engine', engine],
+    });
+    let most = 0;
+    const sampling = setInterval(() => {
+      most = Math.max(most, ownMemory(server.pid));
+    }, 50);
+    onTestFinished(() => {
+      clearInterval(sampling);
+    });
+    // Few blocks of the image, or most of the time would go into removing it.
+    const options = [
+      '--queues',
+      String(queues),
+      '--depth',
+      '64',
+      '--read',
+      '70',
+      '--range',
+      '256M',
+    ];
+    expect((await load(socketPath, ...options, '--seconds', '2')).errors).toBe(0);
+    console.log(`${engine}: ${(most / MB).toFixed(1)} MB`);
+    expect(most).toBeGreaterThan(0);
+    expect(most).toBeLessThanOrEqual(60 * MB + queues * 2 * MB);
+  },
+);
