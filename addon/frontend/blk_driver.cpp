@@ -105,7 +105,6 @@ Status BlkDriver::negotiate() {
 Status BlkDriver::start() {
   if (Status s = connection_.setFeatures(features_); !s) return s;
   if (Status s = shareMemory(); !s) return s;
-  if (Status s = prepareScratch(); !s) return s;
 
   const bool enable = (features_ & kProtocolFeaturesBit) != 0;
   for (uint16_t index = 0; index < options_.numQueues; ++index) {
@@ -113,6 +112,7 @@ Status BlkDriver::start() {
         Virtqueue::create(memory_, index, options_.queueSize, hasFeature(kFeatureEventIndex));
     if (!queue) return queue.error();
     queues_.push_back(std::move(*queue));
+    scratch_.emplace_back();
     if (Status s = queues_.back().start(connection_, enable); !s) return s;
   }
   return {};
@@ -128,11 +128,14 @@ Status BlkDriver::shareMemory() {
   return {};
 }
 
-Status BlkDriver::prepareScratch() {
-  Result<RequestBuffers> scratch = makeRequest(VIRTIO_BLK_T_IN, 0, options_.scratchSize, true);
-  if (!scratch) return scratch.error();
-  scratch_ = *scratch;
-  return {};
+Result<BlkDriver::RequestBuffers> BlkDriver::scratch(uint16_t queue) {
+  std::optional<RequestBuffers>& own = scratch_[queue];
+  if (!own) {
+    Result<RequestBuffers> made = makeRequest(VIRTIO_BLK_T_IN, 0, options_.scratchSize, true);
+    if (!made) return made.error();
+    own = *made;
+  }
+  return *own;
 }
 
 Result<virtio_blk_config> BlkDriver::config() {
@@ -172,7 +175,7 @@ Result<SplitRing::Used> BlkDriver::submitAndWait(std::span<const Buffer> chain, 
   const std::optional<uint16_t> head = virtqueue.ring().add(chain);
   if (!head) return Error{ENOSPC, "the chain does not fit the ring"};
   virtqueue.publish();
-  const Result<SplitRing::Used> used = virtqueue.popWait();
+  Result<SplitRing::Used> used = virtqueue.popWait();
   if (used && used->head != *head) return Error{EPROTO, "another chain came back"};
   return used;
 }
@@ -182,20 +185,22 @@ Result<uint8_t> BlkDriver::run(uint32_t type, uint64_t sector, std::span<const s
   const size_t size = std::max(out.size(), in.size());
   if (size > options_.scratchSize) return Error{EMSGSIZE, "more than scratchSize bytes"};
 
+  const Result<RequestBuffers> own = scratch(queue);
+  if (!own) return own.error();
   const virtio_blk_outhdr header{type, 0, sector};
-  std::memcpy(memory_.hostAddr(scratch_->header.guestAddr), &header, sizeof header);
-  *memory_.hostAddr(scratch_->status.guestAddr) = std::byte{kNoStatus};
-  std::byte* data = memory_.hostAddr(scratch_->data.guestAddr);
+  std::memcpy(memory_.hostAddr(own->header.guestAddr), &header, sizeof header);
+  *memory_.hostAddr(own->status.guestAddr) = std::byte{kNoStatus};
+  std::byte* data = memory_.hostAddr(own->data.guestAddr);
   if (!out.empty()) std::memcpy(data, out.data(), out.size());
 
-  const Buffer dataBuffer{scratch_->data.guestAddr, static_cast<uint32_t>(size), !in.empty()};
-  const Buffer withData[] = {scratch_->header, dataBuffer, scratch_->status};
-  const Buffer withoutData[] = {scratch_->header, scratch_->status};
+  const Buffer dataBuffer{own->data.guestAddr, static_cast<uint32_t>(size), !in.empty()};
+  const Buffer withData[] = {own->header, dataBuffer, own->status};
+  const Buffer withoutData[] = {own->header, own->status};
   const std::span<const Buffer> chain =
       size == 0 ? std::span<const Buffer>(withoutData) : std::span<const Buffer>(withData);
   if (Result<SplitRing::Used> used = submitAndWait(chain, queue); !used) return used.error();
   if (!in.empty()) std::memcpy(in.data(), data, in.size());
-  return statusOf(*scratch_);
+  return statusOf(*own);
 }
 
 Result<uint8_t> BlkDriver::read(uint64_t sector, std::span<std::byte> data, uint16_t queue) {

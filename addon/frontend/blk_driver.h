@@ -96,7 +96,7 @@ class BlkDriver {
 
   Status negotiate();
   Status shareMemory();
-  Status prepareScratch();
+  Result<RequestBuffers> scratch(uint16_t queue);
   /// Runs one request through the scratch buffers; `in` and `out` are its data, one of them empty.
   Result<uint8_t> run(uint32_t type, uint64_t sector, std::span<const std::byte> out,
                       std::span<std::byte> in, uint16_t queue);
@@ -108,8 +108,10 @@ class BlkDriver {
   std::vector<Virtqueue> queues_;
   uint64_t features_ = 0;
   uint64_t protocolFeatures_ = 0;
-  /// Header and status, and the data buffer, used again by each blocking function.
-  std::optional<RequestBuffers> scratch_;
+  /// Header, status and data of the blocking functions, one for each queue, made when first used.
+  /// Not one for all: two workers' writes to one byte are a race, even one after the other, to a
+  /// sanitizer that can't see the driver between them.
+  std::vector<std::optional<RequestBuffers>> scratch_;
 };
 
 }  // namespace holdfast::frontend

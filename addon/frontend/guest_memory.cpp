@@ -36,7 +36,7 @@ Status GuestMemory::addMapped(uint64_t guestAddr, uint64_t size, uint64_t mmapOf
   const uint64_t frontendAddr = reinterpret_cast<uintptr_t>(mapping);
   const RegionDescription description{atHostAddr ? frontendAddr : guestAddr, size, frontendAddr,
                                       mmapOffset};
-  regions_.push_back(Region{description, std::move(file), 0});
+  regions_.push_back(Region{description, std::move(file), static_cast<std::byte*>(mapping), 0});
   return {};
 }
 
@@ -45,24 +45,26 @@ Status GuestMemory::removeRegion(uint64_t guestAddr) {
     return region.description.guestAddr == guestAddr;
   });
   if (found == regions_.end()) return systemError("no region at this address", ENOENT);
-  ::munmap(found->hostAddr(), found->description.size);
+  ::munmap(found->hostAddr, found->description.size);
   regions_.erase(found);
   return {};
 }
 
 void GuestMemory::unmapAll() {
-  for (const Region& region : regions_) ::munmap(region.hostAddr(), region.description.size);
+  for (const Region& region : regions_) ::munmap(region.hostAddr, region.description.size);
   regions_.clear();
 }
 
 std::vector<RegionDescription> GuestMemory::descriptions() const {
   std::vector<RegionDescription> descriptions;
+  descriptions.reserve(regions_.size());
   for (const Region& region : regions_) descriptions.push_back(region.description);
   return descriptions;
 }
 
 std::vector<int> GuestMemory::files() const {
   std::vector<int> files;
+  files.reserve(regions_.size());
   for (const Region& region : regions_) files.push_back(region.file.get());
   return files;
 }
@@ -83,7 +85,7 @@ std::byte* GuestMemory::hostAddr(uint64_t guestAddr, uint64_t size) const {
   for (const Region& region : regions_) {
     const uint64_t offset = guestAddr - region.description.guestAddr;
     if (offset < region.description.size && size <= region.description.size - offset) {
-      return region.hostAddr() + offset;
+      return region.hostAddr + offset;
     }
   }
   return nullptr;

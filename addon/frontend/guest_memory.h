@@ -17,11 +17,8 @@ class GuestMemory {
   struct Region {
     RegionDescription description;  // frontendAddr is where it is mapped in this process
     UniqueFd file;
+    std::byte* hostAddr = nullptr;
     uint64_t allocated = 0;
-
-    std::byte* hostAddr() const {
-      return reinterpret_cast<std::byte*>(static_cast<uintptr_t>(description.frontendAddr));
-    }
   };
 
   GuestMemory() = default;

@@ -80,8 +80,10 @@ Status Virtqueue::waitUsed(std::chrono::milliseconds timeout) {
 }
 
 Result<SplitRing::Used> Virtqueue::popWait(std::chrono::milliseconds timeout) {
-  if (Status ready = waitUsed(timeout); !ready) return ready.error();
-  return *ring_.pop();
+  while (true) {
+    if (const std::optional<SplitRing::Used> used = ring_.pop()) return *used;
+    if (Status ready = waitUsed(timeout); !ready) return ready.error();
+  }
 }
 
 }  // namespace holdfast::frontend
