@@ -1,0 +1,73 @@
+/** Alternating rounds of one case: all back ends in random order, again and again. */
+import type { BenchCase } from './cases.js';
+import type { CaseResult, Measurement } from './results.js';
+import { shuffled } from './statistics.js';
+
+/** Bounds of what else may happen on the machine while a round counts. */
+export interface QuietLimits {
+  foreignCores: number;
+  steal: number;
+}
+
+export interface RoundsOptions<BackEnd> {
+  rounds: number;
+  limits: QuietLimits;
+  measure: (backEnd: BackEnd) => Promise<Measurement>;
+  random: () => number;
+  /** After each measurement; `quiet` is false if its round is thrown out. */
+  onMeasured: (backEnd: BackEnd, round: number, measurement: Measurement, quiet: boolean) => void;
+}
+
+/** A machine that isn't quiet enough is given up on after this many rounds for each one wanted. */
+const attemptsPerRound = 3;
+
+/**
+ * Measures until `rounds` rounds were quiet, or the attempts are used up: then fewer are returned,
+ * perhaps none.
+ */
+export async function runRounds<BackEnd extends { label: string }>(
+  benchCase: BenchCase,
+  backEnds: readonly BackEnd[],
+  options: RoundsOptions<BackEnd>,
+): Promise<CaseResult> {
+  const results = new Map(backEnds.map((backEnd) => [backEnd, [] as Measurement[]]));
+  let counted = 0;
+  let thrownOut = 0;
+  while (counted < options.rounds && counted + thrownOut < options.rounds * attemptsPerRound) {
+    const round = await runRound(backEnds, counted + 1, options);
+    if (round === undefined) {
+      thrownOut += 1;
+      continue;
+    }
+    counted += 1;
+    for (const [backEnd, measurement] of round) results.get(backEnd)?.push(measurement);
+  }
+  return {
+    name: benchCase.name,
+    title: benchCase.title,
+    kind: benchCase.kind,
+    thrownOut,
+    backEnds: [...results].map(([{ label }, rounds]) => ({ backEnd: label, rounds })),
+  };
+}
+
+/** One measurement of each back end; undefined as soon as one of them was disturbed. */
+async function runRound<BackEnd>(
+  backEnds: readonly BackEnd[],
+  round: number,
+  options: RoundsOptions<BackEnd>,
+): Promise<Map<BackEnd, Measurement> | undefined> {
+  const measurements = new Map<BackEnd, Measurement>();
+  for (const backEnd of shuffled(backEnds, options.random)) {
+    const measurement = await options.measure(backEnd);
+    const quiet = isQuiet(measurement, options.limits);
+    options.onMeasured(backEnd, round, measurement, quiet);
+    if (!quiet) return undefined;
+    measurements.set(backEnd, measurement);
+  }
+  return measurements;
+}
+
+function isQuiet({ foreignCores, steal }: Measurement, limits: QuietLimits): boolean {
+  return foreignCores <= limits.foreignCores && steal <= limits.steal;
+}
