@@ -1,7 +1,7 @@
 /** Commands that name blocks but move none of their data: VERIFY, PRE-FETCH (SBC-3 §5). */
-import { type Cdb } from './cdb.js';
+import type { Cdb } from './cdb.js';
 import { checkCondition, type CommandOutcome, good } from './command-outcome.js';
-import { type Medium } from './medium.js';
+import type { Medium } from './medium.js';
 import { invalidCdbField, lbaOutOfRange, type ScsiSense } from './sense.js';
 
 /** LOGICAL BLOCK ADDRESS and the length field of a CDB. */

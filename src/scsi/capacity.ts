@@ -1,7 +1,7 @@
 /** READ CAPACITY(10) and (16), GET LBA STATUS (SBC-3 §5.15, §5.16, §5.4). */
-import { type Cdb } from './cdb.js';
+import type { Cdb } from './cdb.js';
 import { checkCondition, type CommandOutcome, goodWith } from './command-outcome.js';
-import { type Medium } from './medium.js';
+import type { Medium } from './medium.js';
 import { lbaOutOfRange } from './sense.js';
 
 const uint32Max = 0xffff_ffff;

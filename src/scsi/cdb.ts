@@ -40,10 +40,6 @@ export class Cdb {
     return this.#bytes.readUInt16BE(at);
   }
 
-  uint24(at: number): number {
-    return this.#bytes.readUIntBE(at, 3);
-  }
-
   uint32(at: number): number {
     return this.#bytes.readUInt32BE(at);
   }

@@ -1,5 +1,5 @@
 /** How a command ended, before its sense is put into bytes. */
-import { type ScsiSense } from './sense.js';
+import type { ScsiSense } from './sense.js';
 
 /** Status codes of SAM-5 §5.3.1. */
 export const scsiStatus = {
@@ -44,4 +44,5 @@ export function goodWith(data: Buffer, allocationLength: number): CommandOutcome
 
 /** What became of decoding something an initiator sent. */
 export type Decoded<T> =
-  { readonly value: T; readonly refusal?: never } | { readonly refusal: ScsiSense };
+  | { readonly value: T; readonly refusal?: never }
+  | { readonly value?: never; readonly refusal: ScsiSense };

@@ -1,7 +1,7 @@
 /** The commands that one logical unit offers. */
-import { type Cdb } from './cdb.js';
-import { type CommandDefinition } from './command.js';
-import { type Decoded } from './command-outcome.js';
+import type { Cdb } from './cdb.js';
+import type { CommandDefinition } from './command.js';
+import type { Decoded } from './command-outcome.js';
 import { invalidCdbField, invalidCommandOperationCode } from './sense.js';
 
 export class CommandSet implements Iterable<CommandDefinition> {

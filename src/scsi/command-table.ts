@@ -2,10 +2,10 @@
  * Every command of the disk. This table decides what is dispatched where, what REPORT SUPPORTED
  * OPERATION CODES tells, which reservations a command meets and what the data plane serves.
  */
-import { type PrOutCommand } from '../pr/command.js';
+import type { PrOutCommand } from '../pr/command.js';
 import { preFetch, range10, range12, range16, verify } from './block-commands.js';
 import { getLbaStatus, readCapacity10, readCapacity16 } from './capacity.js';
-import { type CommandDefinition, type LocalCommand, type NativeCommand } from './command.js';
+import type { CommandDefinition, LocalCommand, NativeCommand } from './command.js';
 import { inquiry } from './inquiry.js';
 import {
   preventAllowAccess,
@@ -16,7 +16,7 @@ import {
   startStopUnit,
   testUnitReady,
 } from './logical-unit-commands.js';
-import { type LogicalUnit } from './logical-unit.js';
+import type { LogicalUnit } from './logical-unit.js';
 import { modeForm10, modeForm6, modeSense } from './mode-parameters.js';
 import { prInActions } from './persistent-reserve-in.js';
 import { prOutActions } from './persistent-reserve-out.js';

@@ -1,9 +1,9 @@
 /** What a command of the disk is, to whoever dispatches, reports or tests it. */
-import { type CommandAccess } from '../pr/access.js';
-import { type Nexus } from '../pr/nexus.js';
-import { type Cdb } from './cdb.js';
-import { type CommandOutcome } from './command-outcome.js';
-import { type LogicalUnit } from './logical-unit.js';
+import type { CommandAccess } from '../pr/access.js';
+import type { Nexus } from '../pr/nexus.js';
+import type { Cdb } from './cdb.js';
+import type { CommandOutcome } from './command-outcome.js';
+import type { LogicalUnit } from './logical-unit.js';
 
 interface CommandShape {
   /** As SPC-4 and SBC-3 write it: `READ(10)`. */

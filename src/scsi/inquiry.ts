@@ -1,8 +1,8 @@
 /** Standard INQUIRY data and VPD pages (SPC-4 §6.6, §7.8; SBC-3 §6.5). */
-import { type Cdb } from './cdb.js';
+import type { Cdb } from './cdb.js';
 import { checkCondition, type CommandOutcome, goodWith } from './command-outcome.js';
-import { type Designator } from './designator.js';
-import { type Medium } from './medium.js';
+import type { Designator } from './designator.js';
+import type { Medium } from './medium.js';
 import { invalidCdbField } from './sense.js';
 import { paddedAsciiField } from './text-field.js';
 import { vpdPage } from './vital-product-data.js';

@@ -1,7 +1,7 @@
 /** Commands about the state of the logical unit (SPC-4 §6, SBC-3 §5.25, §5.13). */
-import { type CommandAccess } from '../pr/access.js';
-import { type Cdb } from './cdb.js';
-import { type CommandContext } from './command.js';
+import type { CommandAccess } from '../pr/access.js';
+import type { Cdb } from './cdb.js';
+import type { CommandContext } from './command.js';
 import { checkCondition, type CommandOutcome, good, goodWith } from './command-outcome.js';
 import { encodeSense, invalidCdbField, noSense } from './sense.js';
 
@@ -26,9 +26,10 @@ export function startStopUnit({ cdb }: CommandContext): CommandOutcome {
   return good;
 }
 
+/** START with a power condition stands beside stop (SBC-3 table 13). */
 export function startStopAccess(cdb: Cdb): CommandAccess {
-  const start = cdb.flag(4, 0);
-  return start ? 'never-conflicts' : 'writes';
+  const starts = cdb.flag(4, 0) && cdb.bits(4, 7, 4) === powerConditionStart;
+  return starts ? 'never-conflicts' : 'writes';
 }
 
 /** Accepted for those who send it to every disk; nothing here can be removed. */

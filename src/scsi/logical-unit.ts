@@ -1,8 +1,8 @@
 /** A SCSI disk: everything of it but the data, which the data plane moves. */
-import { type ReservationCommand } from '../pr/command.js';
-import { type LogicalUnitReservations } from '../pr/logical-unit-reservations.js';
-import { type Nexus, type NexusId } from '../pr/nexus.js';
-import { type Sense } from '../pr/sense.js';
+import type { ReservationCommand } from '../pr/command.js';
+import type { LogicalUnitReservations } from '../pr/logical-unit-reservations.js';
+import type { Nexus, NexusId } from '../pr/nexus.js';
+import type { Sense } from '../pr/sense.js';
 import { Cdb } from './cdb.js';
 import { accessOf, type CommandContext } from './command.js';
 import {
@@ -13,7 +13,7 @@ import {
 } from './command-outcome.js';
 import { CommandSet } from './command-set.js';
 import { commandTable } from './command-table.js';
-import { type Identity } from './inquiry.js';
+import type { Identity } from './inquiry.js';
 import { Medium, type MediumOptions } from './medium.js';
 import { defaultModeSettings, type ModeSettings } from './mode-pages.js';
 import { decodeModeSelect, type ModeForm } from './mode-parameters.js';

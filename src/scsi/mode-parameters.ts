@@ -1,7 +1,7 @@
 /** MODE SENSE and MODE SELECT (SPC-4 §6.11 to §6.14), headers and block descriptors included. */
-import { type Cdb } from './cdb.js';
+import type { Cdb } from './cdb.js';
 import { checkCondition, type CommandOutcome, type Decoded, goodWith } from './command-outcome.js';
-import { type Medium } from './medium.js';
+import type { Medium } from './medium.js';
 import {
   modePage,
   modePageCodes,

@@ -1,7 +1,7 @@
 /** What the data plane serves of a disk without asking, so long as its access fence is open. */
-import { type NativeCommand } from './command.js';
-import { type LogicalUnit } from './logical-unit.js';
-import { type BlockLimits } from './medium.js';
+import type { NativeCommand } from './command.js';
+import type { LogicalUnit } from './logical-unit.js';
+import type { BlockLimits } from './medium.js';
 
 export interface NativeService {
   readonly commands: readonly Pick<NativeCommand, 'name' | 'opcode' | 'usage' | 'access'>[];

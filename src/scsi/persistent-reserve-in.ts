@@ -1,12 +1,12 @@
 /** Parameter data of PERSISTENT RESERVE IN (SPC-4 §6.15). */
-import { type PrInCommand } from '../pr/command.js';
-import {
-  type FullStatusDescriptor,
-  type PrCapabilities,
-  type PrInData,
-  type ReservationDescriptor,
+import type { PrInCommand } from '../pr/command.js';
+import type {
+  FullStatusDescriptor,
+  PrCapabilities,
+  PrInData,
+  ReservationDescriptor,
 } from '../pr/outcome.js';
-import { type ReservationKey, type ReservationType } from '../pr/reservation.js';
+import type { ReservationKey, ReservationType } from '../pr/reservation.js';
 import { encodeScopeAndType } from './reservation-type.js';
 import { encodeTransportId } from './transport-id.js';
 

@@ -1,8 +1,8 @@
 /** CDB and parameter list of PERSISTENT RESERVE OUT (SPC-4 §6.16) as a command. */
-import { type PrOutCommand, type ScopeAndType } from '../pr/command.js';
-import { type TransportId } from '../pr/transport-id.js';
-import { type Cdb } from './cdb.js';
-import { type Decoded } from './command-outcome.js';
+import type { PrOutCommand, ScopeAndType } from '../pr/command.js';
+import type { TransportId } from '../pr/transport-id.js';
+import type { Cdb } from './cdb.js';
+import type { Decoded } from './command-outcome.js';
 import { decodeScope, decodeType } from './reservation-type.js';
 import { invalidParameterField, parameterListLengthError } from './sense.js';
 import { decodeTransportIds, transportIdLengthMin } from './transport-id.js';

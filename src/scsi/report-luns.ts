@@ -1,5 +1,5 @@
 /** REPORT LUNS (SPC-4 §6.33). */
-import { type Cdb } from './cdb.js';
+import type { Cdb } from './cdb.js';
 import { checkCondition, type CommandOutcome, goodWith } from './command-outcome.js';
 import { encodeLun, encodeReportLunsWellKnown } from './lun.js';
 import { invalidCdbField } from './sense.js';

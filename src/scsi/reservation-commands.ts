@@ -1,7 +1,7 @@
 /** Reservation commands: from CDB to the logical unit's reservations, and their outcome back. */
-import { type PrInCommand, type PrOutCommand } from '../pr/command.js';
-import { type PrOutcome } from '../pr/outcome.js';
-import { type CommandContext } from './command.js';
+import type { PrInCommand, PrOutCommand } from '../pr/command.js';
+import type { PrOutcome } from '../pr/outcome.js';
+import type { CommandContext } from './command.js';
 import {
   busy,
   checkCondition,

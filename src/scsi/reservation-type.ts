@@ -1,5 +1,5 @@
 /** Codes of reservation types and scopes (SPC-4 §6.15.3.3, §6.15.3.4). */
-import { type ReservationScope, type ReservationType } from '../pr/reservation.js';
+import type { ReservationScope, ReservationType } from '../pr/reservation.js';
 
 export const reservationTypeCodes: Readonly<Record<ReservationType, number>> = {
   'write-exclusive': 0x1,

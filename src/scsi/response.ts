@@ -1,5 +1,5 @@
 /** An outcome in the form in which a virtio-scsi response carries it. */
-import { type CommandOutcome, type ScsiStatus } from './command-outcome.js';
+import type { CommandOutcome, ScsiStatus } from './command-outcome.js';
 import { encodeSense, type SenseFormat } from './sense.js';
 
 export interface ScsiResponse {

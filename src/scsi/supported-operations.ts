@@ -1,8 +1,8 @@
 /** REPORT SUPPORTED OPERATION CODES and TASK MANAGEMENT FUNCTIONS (SPC-4 §6.35, §6.36). */
-import { type Cdb } from './cdb.js';
-import { type CommandDefinition } from './command.js';
+import type { Cdb } from './cdb.js';
+import type { CommandDefinition } from './command.js';
 import { checkCondition, type CommandOutcome, goodWith } from './command-outcome.js';
-import { type CommandSet } from './command-set.js';
+import type { CommandSet } from './command-set.js';
 import { invalidCdbField } from './sense.js';
 
 /** REPORTING OPTIONS. */

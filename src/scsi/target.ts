@@ -1,6 +1,6 @@
 /** What one attached guest sees behind its virtio-scsi controller: a nexus and its LUNs. */
-import { type Nexus } from '../pr/nexus.js';
-import { type LogicalUnit, type ScsiAnswer } from './logical-unit.js';
+import type { Nexus } from '../pr/nexus.js';
+import type { LogicalUnit, ScsiAnswer } from './logical-unit.js';
 import { decodeVirtioLun } from './lun.js';
 import { respond } from './response.js';
 import { reportedLunsDataHasChanged } from './sense.js';
@@ -39,10 +39,6 @@ export class ScsiTarget {
   detach(): void {
     for (const unit of this.#units.values()) unit.detach(this.nexus);
     this.#units.clear();
-  }
-
-  unitAt(lun: number): LogicalUnit | undefined {
-    return this.#units.get(lun);
   }
 
   /** Never rejects. */

@@ -1,7 +1,7 @@
 /** TransportIDs in bytes (SPC-4 §7.6.4). */
 import { isInitiatorName } from '../pr/nexus.js';
-import { type IscsiTransportId, type TransportId } from '../pr/transport-id.js';
-import { type Decoded } from './command-outcome.js';
+import type { IscsiTransportId, TransportId } from '../pr/transport-id.js';
+import type { Decoded } from './command-outcome.js';
 import { invalidParameterField } from './sense.js';
 
 const protocols = {

@@ -2,7 +2,7 @@
 import { Cdb } from './cdb.js';
 import { checkCondition, type CommandOutcome, good, goodWith } from './command-outcome.js';
 import { placeholderData } from './inquiry.js';
-import { type LunAddress } from './lun.js';
+import type { LunAddress } from './lun.js';
 import { reportLuns } from './report-luns.js';
 import {
   encodeSense,
