@@ -90,9 +90,9 @@ void BlkDevice::sizeChanged() {
   if (changed_) changed_();
 }
 
-std::unique_ptr<virtio::QueueHandler> BlkDevice::serve(virtio::Virtqueue& queue,
-                                                       IoChannel& channel) {
-  return std::make_unique<BlkQueue>(queue, *this, channel);
+Result<std::unique_ptr<virtio::QueueHandler>> BlkDevice::serve(virtio::Virtqueue& queue,
+                                                               IoChannel& channel) {
+  return std::unique_ptr<virtio::QueueHandler>(new BlkQueue(queue, *this, channel));
 }
 
 void BlkDevice::decideWriteThrough() {

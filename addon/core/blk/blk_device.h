@@ -46,8 +46,8 @@ class BlkDevice final : public virtio::DeviceModel, private SizeListener {
   void onConfigChange(std::function<void()> changed) override;
   EngineKind engine() const override { return disk_.engine(); }
   Status open(IoChannel& channel) override { return channel.add(target_); }
-  std::unique_ptr<virtio::QueueHandler> serve(virtio::Virtqueue& queue,
-                                              IoChannel& channel) override;
+  Result<std::unique_ptr<virtio::QueueHandler>> serve(virtio::Virtqueue& queue,
+                                                      IoChannel& channel) override;
 
   // For the queues.
   const IoTarget& target() const { return target_; }

@@ -27,7 +27,7 @@ BlkQueue::BlkQueue(virtio::Virtqueue& queue, const BlkDevice& device, IoChannel&
 
 unsigned BlkQueue::serve(unsigned budget) {
   unsigned served = 0;
-  while (served < budget && free_ && channel_.hasRoom() && queue_.pop(free_->chain)) {
+  while (served < budget && wantsChains() && queue_.pop(free_->chain)) {
     Slot& slot = *free_;
     free_ = slot.nextFree;
     begin(slot);

@@ -18,6 +18,7 @@ class BlkQueue final : public virtio::QueueHandler, public IoOwner {
   BlkQueue(virtio::Virtqueue& queue, const BlkDevice& device, IoChannel& channel);
 
   unsigned serve(unsigned budget) override;
+  bool wantsChains() const override { return free_ && channel_.hasRoom(); }
   void complete(IoRequest& request) override;
 
  private:

@@ -167,7 +167,8 @@ Status Attachment::startRing(uint16_t index, const vhost_user::RingSetup& setup,
     queue->setErr(duplicate(ring.err));
     queue->setEnabled(ring.enabled);
     auto handler = model_->serve(*queue, (*worker)->channel());
-    outcome = (*worker)->add({std::move(queue), std::move(handler)});
+    outcome =
+        handler ? (*worker)->add({std::move(queue), std::move(*handler)}) : Status(handler.error());
     return true;
   });
   ring.started = outcome.ok();

@@ -59,6 +59,7 @@ void QueueWorker::remove(uint16_t index) {
   ServedQueue* served = find(index);
   if (!served) return;
   if (served->queue->kickFd() >= 0) channel_->unwatch(served->queue->kickFd());
+  served->handler.reset();  // it refers to the queue
   queues_.erase(queues_.begin() + (served - queues_.data()));
   polls_ = false;
   for (const ServedQueue& other : queues_) polls_ = polls_ || other.queue->kickFd() < 0;
@@ -100,7 +101,10 @@ bool QueueWorker::turn() {
   const unsigned count = channel_->reap(completed);
   for (unsigned i = 0; i < count; ++i) completed[i]->owner->complete(*completed[i]);
   work += count;
-  for (ServedQueue& served : queues_) served.queue->publish();
+  for (ServedQueue& served : queues_) {
+    work += served.handler->collect();
+    served.queue->publish();
+  }
   return work > 0;
 }
 
@@ -146,7 +150,9 @@ bool QueueWorker::workWaits() {
   if (command_.load(std::memory_order_relaxed) != triedCommand_) return true;
   if (quit_.load(std::memory_order_relaxed)) return true;
   for (const ServedQueue& served : queues_)
-    if (served.queue->serving() && served.queue->ring().hasAvailable()) return true;
+    if (served.queue->serving() && served.queue->ring().hasAvailable() &&
+        served.handler->wantsChains())
+      return true;
   return false;
 }
 

@@ -84,7 +84,8 @@ int writeZeroes(const DiskGeometry& disk, const IoRange& range, bool mayUnmap) {
   return retryInterrupted([&] { return ::ioctl(disk.fd, BLKZEROOUT, argument); });
 }
 
-int execute(const IoRequest& request) {
+int execute(IoRequest& request) {
+  if (request.kind == IoKind::kBlockingCall) return request.blockingCall(request);
   const DiskGeometry& disk = request.target->geometry;
   for (uint32_t i = 0; i < request.rangeCount; ++i) {
     const IoRange& range = request.ranges[i];

@@ -9,8 +9,9 @@
 
 namespace holdfast {
 
-/// A thread for operations with no asynchronous form (discard, write zeroes), one at a time in the
-/// order given. Its thread starts with the first of them. Lock-free hand-over both ways.
+/// A thread for operations with no asynchronous form (discard, write zeroes, blocking calls), one
+/// at a time in the order given. Its thread starts with the first of them. Lock-free hand-over both
+/// ways.
 class BlockingLane {
  public:
   BlockingLane() = default;

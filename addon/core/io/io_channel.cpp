@@ -43,6 +43,18 @@ IoChannel::~IoChannel() {
   ::munmap(bounce_, kBounceSize);
 }
 
+Status IoChannel::add(const IoTarget& target) {
+  if (targetUsers_[target.slot] == 0) {
+    if (Status added = engine_->add(target); !added) return added;
+  }
+  ++targetUsers_[target.slot];
+  return {};
+}
+
+void IoChannel::remove(const IoTarget& target) {
+  if (--targetUsers_[target.slot] == 0) engine_->remove(target);
+}
+
 void IoChannel::start(IoRequest& request) {
   ++inFlight_;
   request.done = 0;
@@ -61,6 +73,7 @@ void IoChannel::start(IoRequest& request) {
       break;
     case IoKind::kDiscard:
     case IoKind::kWriteZeroes:
+    case IoKind::kBlockingCall:
       lane_.submit(request);
       return;
   }

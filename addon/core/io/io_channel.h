@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <array>
 #include <memory>
 #include <span>
 
@@ -23,9 +24,11 @@ class IoChannel {
   static Result<std::unique_ptr<IoChannel>> open(EngineKind kind);
   ~IoChannel();
 
-  Status add(const IoTarget& target) { return engine_->add(target); }
-  /// Nothing of it is in flight.
-  void remove(const IoTarget& target) { engine_->remove(target); }
+  /// Several may add the same target; it is let go when as many have removed it. Error: the
+  /// engine's, and then it isn't added.
+  Status add(const IoTarget& target);
+  /// Nothing that the caller started on it is in flight.
+  void remove(const IoTarget& target);
 
   Status watch(int fd) { return engine_->watch(fd); }
   void unwatch(int fd) { engine_->unwatch(fd); }
@@ -49,6 +52,7 @@ class IoChannel {
   bool conclude(IoRequest& request, int result);
 
   std::unique_ptr<IoEngine> engine_;
+  std::array<uint16_t, IoTarget::kMaxSlots> targetUsers_{};
   BlockingLane lane_;
   std::byte* bounce_;
   IoRequestList bounceWaiting_;

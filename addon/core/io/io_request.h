@@ -9,7 +9,7 @@
 
 namespace holdfast {
 
-enum class IoKind : uint8_t { kRead, kWrite, kSync, kDiscard, kWriteZeroes };
+enum class IoKind : uint8_t { kRead, kWrite, kSync, kDiscard, kWriteZeroes, kBlockingCall };
 
 /// A piece of the device, in bytes.
 struct IoRange {
@@ -48,6 +48,8 @@ struct IoRequest {
   /// kDiscard, kWriteZeroes.
   const IoRange* ranges = nullptr;
   uint32_t rangeCount = 0;
+  /// kBlockingCall: runs on a thread where it may block; returns 0 or -errno.
+  int (*blockingCall)(IoRequest& request) = nullptr;
 
   /// 0, or -errno, once complete.
   int result = 0;

@@ -39,8 +39,8 @@ class DeviceModel {
   virtual EngineKind engine() const = 0;
   /// On a queue worker's thread, before its first queue: makes the disks known to its channel.
   virtual Status open(IoChannel& channel) = 0;
-  /// On the worker's thread: what serves `queue` from now on.
-  virtual std::unique_ptr<QueueHandler> serve(Virtqueue& queue, IoChannel& channel) = 0;
+  /// On the worker's thread: what serves `queue` from now on. Error: out of file descriptors.
+  virtual Result<std::unique_ptr<QueueHandler>> serve(Virtqueue& queue, IoChannel& channel) = 0;
 };
 
 }  // namespace holdfast::virtio

@@ -51,9 +51,9 @@ Status SplitRing::remap(const MemoryMap& map) {
 }
 
 SplitRing::Pop SplitRing::pop(const MemoryMap& map, DescriptorChain& chain) {
-  const uint16_t pending = static_cast<uint16_t>(loadAvailableIndex() - lastAvailable_);
-  if (pending == 0) return Pop::kEmpty;
-  if (pending > size_) return Pop::kBroken;
+  const uint16_t waiting = available();
+  if (waiting == 0) return Pop::kEmpty;
+  if (waiting > size_) return Pop::kBroken;
   const uint16_t head = loadRelaxed(available_->ring[lastAvailable_ & (size_ - 1)]);
   if (head >= size_) return Pop::kBroken;
   ++lastAvailable_;

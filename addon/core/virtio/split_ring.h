@@ -32,7 +32,11 @@ class SplitRing {
   /// SET/GET_VRING_BASE of a split ring.
   uint16_t lastAvailable() const { return lastAvailable_; }
 
-  bool hasAvailable() const { return loadAvailableIndex() != lastAvailable_; }
+  bool hasAvailable() const { return available() != 0; }
+  /// How many chains wait in the ring; more than its size if the driver's index ran ahead.
+  uint16_t available() const {
+    return static_cast<uint16_t>(loadAvailableIndex() - lastAvailable_);
+  }
 
   enum class Pop { kChain, kEmpty, kBroken };
   /// Takes the next chain. kBroken: the available index ran ahead of the ring or a head is beyond

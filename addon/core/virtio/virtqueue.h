@@ -86,6 +86,12 @@ class QueueHandler {
   virtual ~QueueHandler() = default;
   /// Pops and starts at most `budget` chains; returns how many.
   virtual unsigned serve(unsigned budget) = 0;
+  /// False: chains that wait in the ring are left there for now, and a turn is no use to them.
+  virtual bool wantsChains() const = 0;
+  /// Finishes what ended elsewhere than on the channel; returns how much. Comes after the channel
+  /// was reaped, so that no signal of an event fd is used up before its cause is looked for. Also
+  /// while the queue isn't serving.
+  virtual unsigned collect() { return 0; }
 };
 
 }  // namespace holdfast::virtio
