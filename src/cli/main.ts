@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import { program, type CommanderError } from 'commander';
 import { ExitCode } from '../util/failure.js';
+import { benchCommand } from './bench-command.js';
 import { qemuArgsCommand } from './qemu-args-command.js';
 import { serveCommand } from './serve-command.js';
 
@@ -13,6 +14,7 @@ program
   .version(version)
   // The default, since vhost-user's back-end conventions know a program, no subcommands.
   .addCommand(serveCommand(), { isDefault: true })
+  .addCommand(benchCommand())
   .addCommand(qemuArgsCommand());
 
 function exit(error: CommanderError): never {
