@@ -1,41 +1,63 @@
-/** All cases as one SVG: for each a group of bars, a bar for each back end, a column for each figure. */
-import { cpuPerIo, type BenchReport, type CaseResult, type Measurement } from './results.js';
+/** All cases as one SVG: for each a group of bars, one for each back end, in a column a figure. */
+import {
+  compare,
+  cpuPerIo,
+  type BenchReport,
+  type CaseResult,
+  type Comparison,
+  type Measurement,
+} from './results.js';
 import { spread } from './statistics.js';
 
-interface Column {
+interface Figure {
   title: string;
-  /** What the bar shows of one measurement; undefined where the case has no such figure. */
-  figure: (measurement: Measurement, kind: CaseResult['kind']) => number | undefined;
+  /** Which ratio of holdfast to the best peer belongs to it. */
+  ratio?: keyof Comparison;
+  value: (measurement: Measurement) => number | undefined;
 }
 
-const columns: readonly Column[] = [
-  {
-    title: 'thousand I/Os a second (more is better)',
-    figure: ({ load }, kind) => (kind === 'throughput' ? load.iops / 1000 : undefined),
-  },
-  {
-    title: '99 % done within, microseconds (less is better)',
-    figure: ({ load }, kind) => (kind === 'idle' ? undefined : load.latencyUs.p99),
-  },
-  {
-    title: 'server CPU for an I/O, microseconds (less is better)',
-    figure: (measurement) => cpuPerIo(measurement),
-  },
-  {
-    title: 'server CPU, % of a core (less is better)',
-    figure: ({ load }, kind) =>
-      kind === 'throughput' ? undefined : load.serverCpuNs / 1e7 / load.seconds,
-  },
-];
+const thousandIops: Figure = {
+  title: 'thousand I/Os a second',
+  ratio: 'iops',
+  value: ({ load }) => load.iops / 1000,
+};
+const cpu: Figure = {
+  title: 'server CPU for an I/O, us (less is better)',
+  ratio: 'cpuPerIo',
+  value: cpuPerIo,
+};
+const coreShare: Figure = {
+  title: 'server CPU, % of a core (less is better)',
+  value: ({ load }) => load.serverCpuNs / 1e7 / load.seconds,
+};
+const half: Figure = {
+  title: 'half of all done within, us',
+  value: ({ load }) => load.latencyUs.p50,
+};
+const almostAll: Figure = {
+  title: '99 % done within, us',
+  value: ({ load }) => load.latencyUs.p99,
+};
+
+/** From left to right. */
+const figures: Record<CaseResult['kind'], readonly Figure[]> = {
+  throughput: [thousandIops, almostAll, cpu],
+  rate: [half, almostAll, cpu],
+  idle: [coreShare],
+};
 
 const margin = 24;
 const labelWidth = 150;
-const columnWidth = 300;
+const columnWidth = 310;
 const barWidth = 200;
 const barHeight = 14;
 const barStep = 18;
-const groupGap = 44;
-const headerHeight = 96;
+const groupGap = 68;
+const headerHeight = 76;
+
+const medianNote =
+  'Medians over the rounds, black lines from the least to the most; bars of a group are to scale; ' +
+  'x: against the best qemu-storage-daemon in that figure.';
 
 const colours = {
   text: '#1f2328',
@@ -48,7 +70,7 @@ const colours = {
 
 export function renderPlot(report: BenchReport): string {
   const cases = report.cases.filter(({ backEnds }) => (backEnds[0]?.rounds.length ?? 0) > 0);
-  const width = 2 * margin + labelWidth + columns.length * columnWidth;
+  const width = 2 * margin + labelWidth + 3 * columnWidth;
   const tops = stack(cases.map(({ backEnds }) => groupGap + backEnds.length * barStep));
   const height = headerHeight + (tops.at(-1) ?? 0) + margin;
   return [
@@ -68,44 +90,49 @@ function header({ date, machine, seconds }: BenchReport): string[] {
   return [
     text(margin, 30, 'holdfast and qemu-storage-daemon', { size: 18, bold: true }),
     text(margin, 48, `${what}; ${where}`, { colour: colours.faint }),
-    text(margin, 64, 'Medians; lines from the least to the most. To scale within each group.', {
-      colour: colours.faint,
-    }),
-    ...columns.map(({ title }, column) => text(columnLeft(column), 88, title, { bold: true })),
+    text(margin, 64, medianNote, { colour: colours.faint }),
   ];
 }
 
 function group(result: CaseResult, top: number, width: number): string[] {
   const rule = `<path d="M${margin} ${top + 8}H${width - margin}" stroke="${colours.rule}"/>`;
-  const title = text(margin, top + 28, `${result.name}: ${result.title}`, { bold: true });
-  const firstBar = top + 36;
+  const title = text(margin, top + 30, `${result.name}: ${result.title}`, { bold: true });
+  const firstBar = top + 58;
   const labels = result.backEnds.map(({ backEnd }, row) =>
-    text(margin, firstBar + row * barStep + barHeight - 3, backEnd),
+    text(margin, textLine(firstBar, row), backEnd),
   );
-  const bars = columns.flatMap((column, index) => columnBars(result, column, index, firstBar));
-  return [rule, title, ...labels, ...bars];
+  const columns = figures[result.kind].flatMap((figure, index) => {
+    const left = margin + labelWidth + index * columnWidth;
+    const heading = text(left, top + 50, figure.title, { colour: colours.faint });
+    return [heading, ...bars(result, figure, left, firstBar)];
+  });
+  return [rule, title, ...labels, ...columns];
 }
 
-function columnBars(result: CaseResult, column: Column, index: number, top: number): string[] {
-  const spreads = result.backEnds.map(({ rounds }) => {
-    const values = rounds.map((measurement) => column.figure(measurement, result.kind));
-    const known = values.filter((value) => value !== undefined);
-    return known.length === values.length ? spread(known) : undefined;
-  });
-  const largest = Math.max(...spreads.map((one) => one?.max ?? 0));
-  const left = columnLeft(index);
-  return spreads.flatMap((one, row) => {
-    if (one === undefined) return [];
-    const x = (value: number) => round(left + (largest === 0 ? 0 : (value / largest) * barWidth));
+function bars(result: CaseResult, figure: Figure, left: number, top: number): string[] {
+  const spreads = result.backEnds.map(({ rounds }) =>
+    spread(rounds.map((measurement) => figure.value(measurement) ?? 0)),
+  );
+  const largest = Math.max(...spreads.map(({ max }) => max));
+  const x = (value: number) => round(left + (largest === 0 ? 0 : value / largest) * barWidth);
+  const ratio = figure.ratio === undefined ? undefined : compare(result)[figure.ratio];
+  return spreads.flatMap(({ median, min, max }, row) => {
     const y = top + row * barStep;
     const middle = y + barHeight / 2;
-    const colour = row === 0 ? colours.holdfast : colours.peer;
+    const ours = row === 0;
+    const label = figureText(median) + (ours && ratio ? ` (${ratio.median.toFixed(2)}x)` : '');
     return [
-      `<rect x="${left}" y="${y}" width="${round(x(one.median) - left)}" height="${barHeight}" fill="${colour}"/>`,
-      `<path d="M${x(one.min)} ${middle}H${x(one.max)}" stroke="${colours.whisker}"/>`,
-      text(x(one.max) + 6, y + barHeight - 3, figureText(one.median)),
+      `<rect x="${left}" y="${y}" width="${round(x(median) - left)}" height="${barHeight}" ` +
+        `fill="${ours ? colours.holdfast : colours.peer}"/>`,
+      `<path d="M${x(min)} ${middle}H${x(max)}" stroke="${colours.whisker}"/>`,
+      text(x(max) + 6, textLine(top, row), label, { bold: ours }),
     ];
   });
+}
+
+/** The base line of the text that belongs to a bar. */
+function textLine(top: number, row: number): number {
+  return top + row * barStep + barHeight - 3;
 }
 
 interface TextStyle {
@@ -128,10 +155,6 @@ function escape(content: string): string {
 function figureText(value: number): string {
   const decimals = value === 0 ? 0 : Math.max(0, 2 - Math.floor(Math.log10(value)));
   return value.toFixed(Math.min(decimals, 3));
-}
-
-function columnLeft(column: number): number {
-  return margin + labelWidth + column * columnWidth;
 }
 
 /** Where each of `heights` begins when they are put below one another, and where the last ends. */
