@@ -1,5 +1,44 @@
+import { readdirSync } from 'node:fs';
 import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
+
+// src/ARCHITECTURE.md says why: what the folders of src may import of each other.
+const mayImport = {
+  cli: ['bench', 'daemon', 'device', 'frontends', 'telemetry', 'util'],
+  daemon: ['device', 'native', 'telemetry', 'util'],
+  bench: ['util'],
+  device: ['util'],
+  emulated: ['pr', 'util'],
+  frontends: [],
+  native: [],
+  pr: [],
+  scsi: ['pr'],
+  telemetry: [],
+  util: [],
+};
+const folders = readdirSync(new URL('src', import.meta.url), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map((entry) => entry.name);
+
+function importsOf(folder) {
+  const forbidden = folders.filter(
+    (other) => other !== folder && !(mayImport[folder] ?? []).includes(other),
+  );
+  return {
+    files: [`src/${folder}/**`],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: forbidden.map((other) => ({
+            group: [`**/${other}/*`],
+            message: `src/${folder} may not import src/${other}: see src/ARCHITECTURE.md.`,
+          })),
+        },
+      ],
+    },
+  };
+}
 
 export default defineConfig(
   { ignores: ['dist/', 'build/', '.cache/', 'node_modules/'] },
@@ -8,9 +47,7 @@ export default defineConfig(
   {
     languageOptions: {
       parserOptions: {
-        projectService: {
-          allowDefaultProject: ['eslint.config.js', 'vitest.config.ts'],
-        },
+        projectService: { allowDefaultProject: ['eslint.config.js', 'vitest.config.ts'] },
         tsconfigRootDir: import.meta.dirname,
       },
     },
@@ -28,6 +65,7 @@ export default defineConfig(
       'no-restricted-exports': ['error', { restrictDefaultExports: { direct: true } }],
     },
   },
+  folders.map(importsOf),
   { files: ['**/*.{js,mjs}'], extends: [tseslint.configs.disableTypeChecked] },
   {
     // Tools read these by their default export.
