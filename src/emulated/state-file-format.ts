@@ -58,7 +58,9 @@ export function decodeStateFile(file: string): StoredReservations {
     throw new Error(`has version ${version}; this program knows version ${formatVersion}`);
   }
   if (digest !== digestOf(text)) throw new Error('is damaged: its checksum does not match');
-  return storedFrom(v.parse(Body, JSON.parse(text)));
+  const body = v.safeParse(Body, JSON.parse(text));
+  if (!body.success) throw new Error(`is no valid state: ${v.summarize(body.issues)}`);
+  return storedFrom(body.output);
 }
 
 function storedFrom({ generation, aptpl, registrations, reservation }: Body): StoredReservations {
