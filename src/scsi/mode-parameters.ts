@@ -135,7 +135,6 @@ export function decodeModeSelect(
 function describes(descriptor: Buffer, medium: Medium, longLba: boolean): boolean {
   if (descriptor.length === 0) return true;
   const own = blockDescriptor(medium, longLba);
-  if (descriptor.length !== own.length) return false;
   // NUMBER OF LOGICAL BLOCKS: zero stands for the present number (SBC-3 §6.4.2).
   const countLength = longLba ? 8 : 4;
   const count = descriptor.subarray(0, countLength);

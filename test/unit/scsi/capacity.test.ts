@@ -15,6 +15,7 @@ describe('READ CAPACITY(10)', () => {
     ['one block', diskOf(512), '00000000 00000200'],
     ['the largest it can say', diskOf(2 * teraByte - 512), 'fffffffe 00000200'],
     ['one block more', diskOf(2 * teraByte), 'ffffffff 00000200'],
+    ['two blocks more', diskOf(2 * teraByte + 512), 'ffffffff 00000200'],
     ['far more', diskOf(4096 * teraByte), 'ffffffff 00000200'],
     ['blocks of 4096', diskOf(2 ** 30, { blockSize: 4096 }), '0003ffff 00001000'],
   ])('%s', async (_, unit, hex) => {

@@ -162,6 +162,12 @@ describe('MODE SELECT', () => {
     }
   });
 
+  it('takes several pages, each of which changes its own settings alone', async () => {
+    const { unit } = rig();
+    await send(unit, ...select6(`${header6} ${writeProtect} ${caching}`));
+    expect(unit.settings).toEqual({ descriptorSense: false, softwareWriteProtect: true });
+  });
+
   it('an attention is not established twice', async () => {
     const { unit, reservations } = rig();
     await send(unit, ...select6(`${header6} ${writeProtect}`));
@@ -196,6 +202,7 @@ describe('MODE SELECT', () => {
       '5/26/00',
       'list 5',
     ],
+    ['a shorter page', select6(`${header6} 0a 08 ${control.slice(6, 30)}`), '5/26/00', 'list 5'],
     ['half a page', select6(`${header6} 0a 0a 00 10`), '5/1a/00', 'nowhere'],
     ['half a page header', select6(`${header6} 0a`), '5/1a/00', 'nowhere'],
     ['WCE cleared', select6(`${header6} ${caching.replace('04', '00')}`), '5/26/00', 'list 6'],

@@ -128,3 +128,14 @@ it('MODE SENSE conflicts under exclusive access, START STOP UNIT only where it s
   expect(verdict(await send(unit, '1b 00 00 00 01 00', '', bob))).toBe('good');
   expect(verdict(await send(unit, '25 00 00000000 0000 00 00', '', bob))).toBe('good');
 });
+
+it('REPORT CAPABILITIES and REPORT SUPPORTED OPERATION CODES agree on REPLACE LOST RESERVATION', async () => {
+  const unit = await sharedDisk();
+  const capabilities = await inData(unit, alice, '02');
+  const reported = await send(unit, 'a3 0c 03 5f 0008 0000ffff 00 00');
+  expect([bytes(capabilities).readUInt8(2) & 0x80, groups(reported.dataIn)]).toEqual([
+    0,
+    '00010000',
+  ]);
+  expect(await out(unit, alice, '08', '5', [noKey, aliceKey])).toBe('5/24/00');
+});

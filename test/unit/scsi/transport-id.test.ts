@@ -62,6 +62,7 @@ describe('golden bytes', () => {
 
 describe('refused, with the place of the bad one', () => {
   const sas = '06 000000 5000c50012345678 000000000000000000000000';
+  const ascii = (text: string) => Buffer.from(text, 'ascii').toString('hex');
   const iscsi = (text: string, format = '45') => {
     const name = Buffer.from(text, 'latin1');
     const length = Math.max(20, Math.ceil(name.length / 4) * 4);
@@ -76,8 +77,12 @@ describe('refused, with the place of the bad one', () => {
     ['unknown format', `46${sas.slice(2)}`],
     ['iSCSI longer than the list', '45 00 0018 69716e2e'],
     ['iSCSI of no length', `45 00 0000 ${'00'.repeat(20)}`],
-    ['iSCSI length not a multiple of 4', `05 00 0015 ${'61'.repeat(20)} 00`],
-    ['iSCSI without a null', `05 00 0014 ${'61'.repeat(20)}`],
+    ['iSCSI length below 20', `05 00 0010 ${ascii('iqn.2026-01.a:b')} 00`],
+    [
+      'iSCSI length not a multiple of 4',
+      `05 00 0015 ${ascii('iqn.2026-01.a:b')} ${'00'.repeat(6)}`,
+    ],
+    ['iSCSI without a null', `05 00 0014 ${ascii('iqn.2026-01.a:bcdefg')}`],
     ['iSCSI without a name', iscsi(',i,0x1\0')],
     ['iSCSI port without an ISID', iscsi('iqn.2026-01.a:b\0')],
     ['iSCSI device with an ISID', iscsi('iqn.2026-01.a:b,i,0x1\0', '05')],

@@ -107,6 +107,10 @@ class IdleFence implements AccessFence {
   }
 }
 
+/** What emulated reservations carry out. */
+const emulatedActions = new Set(allActions);
+emulatedActions.delete('replace-lost-reservation');
+
 /** A disk with real emulated reservations, alice and bob attached, power-on attentions taken. */
 export async function sharedDisk(): Promise<LogicalUnit> {
   let saved: StoredReservations | undefined;
@@ -124,7 +128,7 @@ export async function sharedDisk(): Promise<LogicalUnit> {
     timeoutMs: 10_000,
     depth: 16,
   });
-  const unit = diskWith({ reservations });
+  const unit = diskWith({ reservations, reservationActions: emulatedActions });
   for (const nexus of [alice, bob]) {
     reservations.attach(nexus);
     unit.attach(nexus);
