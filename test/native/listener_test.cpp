@@ -330,7 +330,6 @@ TEST_CASE("connector: stop ends the wait for somebody to listen") {
 TEST_CASE("connector: an error that won't pass ends it") {
   const TemporaryDirectory directory;
   const EventFd stop;
-  const std::string path = directory / "socket";
   REQUIRE(::close(::creat((directory / "file").c_str(), 0600)) == 0);
   auto connector = Connector::create(directory / "file/socket");
   REQUIRE(connector.ok());

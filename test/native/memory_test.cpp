@@ -1,7 +1,9 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -49,6 +51,11 @@ std::string smapsOf(const std::byte* address) {
     if (inside) text += line + "\n";
   }
   return text;
+}
+
+bool isReadable(int fd) {
+  pollfd entry{fd, POLLIN, 0};
+  return ::poll(&entry, 1, 0) == 1;
 }
 
 // --- regions
@@ -130,6 +137,60 @@ TEST_CASE("memory region: a file that may only be read is refused by its error")
   const std::string path = "/proc/self/fd/" + std::to_string(file.get());
   CHECK(errorOf({0, kPage, 0, 0}, UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC))) ==
         "mmap of the memory region of 0x1000 bytes at guest address 0x0: Permission denied");
+}
+
+// --- files that are truncated later
+
+TEST_CASE("memory region: a file truncated later reads as zeros, and the alarm tells") {
+  const UniqueFd file = memoryFile(4 * kPage);
+  const auto alarm = std::make_shared<EventFd>();
+  const auto quiet = std::make_shared<EventFd>();
+  const auto map = [&](uint64_t offset, const std::shared_ptr<EventFd>& onTruncated) {
+    auto region =
+        MemoryRegion::map({0, 2 * kPage, 0, offset}, UniqueFd(::dup(file.get())), onTruncated);
+    REQUIRE(region.ok());
+    std::memset((*region)->hostAddr(), 1, 2 * kPage);
+    return std::move(*region);
+  };
+  const auto low = map(0, quiet), high = map(2 * kPage, alarm);
+  REQUIRE(::ftruncate(file.get(), 3 * kPage) == 0);
+  CHECK(high->hostAddr()[0] == std::byte{1});
+  CHECK_FALSE(isReadable(alarm->get()));
+
+  const volatile std::byte* beyond = high->hostAddr() + kPage;
+  CHECK(*beyond == std::byte{0});
+  CHECK(isReadable(alarm->get()));
+  CHECK(high->hostAddr()[0] == std::byte{0});
+  high->hostAddr()[kPage] = std::byte{2};
+  CHECK(*beyond == std::byte{2});
+
+  CHECK(low->hostAddr()[2 * kPage - 1] == std::byte{1});
+  CHECK_FALSE(isReadable(quiet->get()));
+}
+
+TEST_CASE("memory region: without an alarm a truncated file is survived too") {
+  const UniqueFd file = memoryFile(kPage);
+  const auto region = MemoryRegion::map({0, kPage, 0, 0}, UniqueFd(::dup(file.get())));
+  REQUIRE(region.ok());
+  REQUIRE(::ftruncate(file.get(), 0) == 0);
+  (*region)->hostAddr()[5] = std::byte{1};
+  CHECK((*region)->hostAddr()[5] == std::byte{1});
+}
+
+TEST_CASE("memory region: a bus error anywhere else still ends the process") {
+  regionOf({0, kPage, 0, 0}).reset();  // the handler is there, its slot is free again
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    ::close(STDERR_FILENO);  // a sanitizer's report
+    const UniqueFd file = memoryFile(kPage);
+    void* other = ::mmap(nullptr, kPage, PROT_READ, MAP_SHARED, file.get(), 0);
+    if (::ftruncate(file.get(), 0) != 0) ::_exit(0);
+    ::_exit(*static_cast<volatile char*>(other));
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK_FALSE((WIFEXITED(status) && WEXITSTATUS(status) == 0));
 }
 
 // --- maps

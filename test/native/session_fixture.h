@@ -251,7 +251,7 @@ class SessionRun {
   /// Waits until the session has ended by itself; what run() returned.
   Status end() {
     thread_.join();
-    return *outcome_;
+    return outcome_;
   }
   /// The reason for which it has ended by itself; empty: an orderly close.
   std::string endReason() {
@@ -261,7 +261,7 @@ class SessionRun {
   Status stop() {
     stop_.signal();
     if (thread_.joinable()) thread_.join();
-    return *outcome_;
+    return outcome_;
   }
   int stopFd() const { return stop_.get(); }
   /// Only after the session's end.
@@ -288,7 +288,7 @@ class SessionRun {
   Connection front_;
   GuestMemory memory_;
   std::vector<std::string> warnings_;
-  std::optional<Status> outcome_;
+  Status outcome_;
   std::thread thread_;  // last: it uses the others
 };
 

@@ -7,6 +7,7 @@ namespace {
 
 using Calls = std::vector<std::string>;
 
+constexpr uint64_t kPage = 4096;
 constexpr uint64_t kMiB = 1 << 20;
 
 /// A file of shared memory with `size` bytes.
@@ -122,8 +123,8 @@ TEST_CASE("session: 509 memory slots, and no more") {
   const UniqueFd file = memoryFile(4096);
   const size_t before = openFds();
   for (uint64_t i = 0; i < 509; ++i)
-    REQUIRE(run.front().addMemReg({i * 4096, 4096, i * 4096, 0}, file.get()).ok());
-  CHECK_FALSE(run.front().addMemReg({509 * 4096, 4096, 0, 0}, file.get()).ok());
+    REQUIRE(run.front().addMemReg({i * kPage, kPage, i * kPage, 0}, file.get()).ok());
+  CHECK_FALSE(run.front().addMemReg({509 * kPage, kPage, 0, 0}, file.get()).ok());
   CHECK(device.memory()->size() == 509);
   CHECK(openFds() == before);
 }
@@ -260,6 +261,20 @@ TEST_CASE("session: a SET_MEM_TABLE that isn't sound is refused and changes noth
   CHECK(device.memory()->regions()[0]->description().size == 0x10000);
   table = {};
   CHECK_FALSE(refused(2, 2));
+}
+
+TEST_CASE("session: memory truncated while a ring runs ends the connection with a reason") {
+  FakeDevice device;
+  SessionRun run(device);
+  run.negotiate();
+  run.shareMemory();
+  run.startRing(0);
+  const auto memory = device.memory();
+  REQUIRE(::ftruncate(run.memory().files().front(), 0) == 0);
+  // As a queue worker would.
+  CHECK(memory->regions()[0]->hostAddr()[0x8000] == std::byte{0});
+  CHECK(run.endReason() == "the front end truncated the file of its guest's memory");
+  CHECK(device.takeCalls().back() == "disconnected");
 }
 
 }  // namespace

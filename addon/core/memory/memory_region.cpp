@@ -56,8 +56,8 @@ std::string describe(const RegionDescription& description) {
   return text;
 }
 
-Result<std::shared_ptr<const MemoryRegion>> MemoryRegion::map(const RegionDescription& description,
-                                                              UniqueFd fd) {
+Result<std::shared_ptr<const MemoryRegion>> MemoryRegion::map(
+    const RegionDescription& description, UniqueFd fd, std::shared_ptr<const EventFd> onTruncated) {
   if (!fd) {
     const std::string why = std::string("came without a file; ") + kShareMemoryAdvice;
     return refusal(description, why.c_str());
@@ -75,7 +75,8 @@ Result<std::shared_ptr<const MemoryRegion>> MemoryRegion::map(const RegionDescri
                          fd.get(), static_cast<off_t>(description.mmapOffset - headSize));
   if (mapping == MAP_FAILED) return systemError("mmap of " + describe(description), errno);
   std::shared_ptr<const MemoryRegion> region(
-      new MemoryRegion(description, static_cast<std::byte*>(mapping), mappingSize, headSize));
+      new MemoryRegion(description, static_cast<std::byte*>(mapping), mappingSize, headSize,
+                       std::move(onTruncated)));
   if (::madvise(mapping, mappingSize, MADV_DONTFORK) != 0 ||
       ::madvise(mapping, mappingSize, MADV_DONTDUMP) != 0)
     return systemError("madvise of " + describe(description), errno);
@@ -83,6 +84,7 @@ Result<std::shared_ptr<const MemoryRegion>> MemoryRegion::map(const RegionDescri
 }
 
 MemoryRegion::~MemoryRegion() {
+  guard_.reset();
   ::munmap(mapping_, mappingSize_);
 }
 

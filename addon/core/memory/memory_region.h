@@ -3,10 +3,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 
+#include "core/base/event_fd.h"
 #include "core/base/status.h"
 #include "core/base/unique_fd.h"
+#include "core/memory/truncation_guard.h"
 
 namespace holdfast {
 
@@ -35,9 +39,11 @@ class MemoryRegion {
   /// Maps `description` from `fd`, shared, and left out of core dumps and of child processes (a
   /// fork would copy pages that direct I/O is writing to). Errors, each naming the region: no fd,
   /// not a file of shared memory (both with kShareMemoryAdvice), size 0, any addition wraps, or the
-  /// file is shorter than the region (a later access would raise SIGBUS); fstat's and mmap's.
-  static Result<std::shared_ptr<const MemoryRegion>> map(const RegionDescription& description,
-                                                         UniqueFd fd);
+  /// file is shorter than the region; fstat's and mmap's. A file that gets shorter later is
+  /// TruncationGuard's matter; `onTruncated`, which may be null, tells when that has happened.
+  static Result<std::shared_ptr<const MemoryRegion>> map(
+      const RegionDescription& description, UniqueFd fd,
+      std::shared_ptr<const EventFd> onTruncated = nullptr);
   ~MemoryRegion();
   MemoryRegion(const MemoryRegion&) = delete;
   MemoryRegion& operator=(const MemoryRegion&) = delete;
@@ -47,16 +53,18 @@ class MemoryRegion {
 
  private:
   MemoryRegion(const RegionDescription& description, std::byte* mapping, size_t mappingSize,
-               size_t headSize)
+               size_t headSize, std::shared_ptr<const EventFd> onTruncated)
       : description_(description),
         mapping_(mapping),
         mappingSize_(mappingSize),
-        hostAddr_(mapping + headSize) {}
+        hostAddr_(mapping + headSize),
+        guard_(std::in_place, mapping, mappingSize, std::move(onTruncated)) {}
 
   RegionDescription description_;
   std::byte* mapping_;
   size_t mappingSize_;
   std::byte* hostAddr_;
+  std::optional<TruncationGuard> guard_;
 };
 
 }  // namespace holdfast

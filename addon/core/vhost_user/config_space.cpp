@@ -11,7 +11,7 @@ namespace {
 /// The header of a message whose range lies within the config space. GET_CONFIG comes with as many
 /// bytes as it asks for, or with none; SET_CONFIG with exactly those it sets.
 Result<ConfigHeader> checkedHeader(const Message& message) {
-  const ConfigHeader header = *message.prefix<ConfigHeader>();
+  const ConfigHeader header = message.read<ConfigHeader>();
   if (header.size > kMaxConfigSize || header.offset > kMaxConfigSize - header.size)
     return Error{EINVAL, std::to_string(header.size) + " bytes at offset " +
                              std::to_string(header.offset) + " of a config space of " +

@@ -13,8 +13,8 @@ class ConnectionSource {
  public:
   virtual ~ConnectionSource() = default;
 
-  /// Waits for a connection. Empty: `stopFd` is readable, or there was only one to come. Error: there
-  /// will be no more, and why.
+  /// Waits for a connection. Empty: `stopFd` is readable, or there was only one to come. Error:
+  /// there will be no more, and why.
   virtual Result<std::optional<Channel>> next(int stopFd) = 0;
 };
 

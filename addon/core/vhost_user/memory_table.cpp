@@ -6,7 +6,7 @@
 namespace holdfast::vhost_user {
 
 Status MemoryTable::replace(Message& message) {
-  const size_t count = message.prefix<MemoryTableHeader>()->regionCount;
+  const size_t count = message.read<MemoryTableHeader>().regionCount;
   const auto descriptions = message.payload().subspan(sizeof(MemoryTableHeader));
   // The payload may be longer than its regions: user-mode Linux's is.
   if (count > descriptions.size() / sizeof(RegionDescription))
@@ -26,19 +26,19 @@ Status MemoryTable::replace(Message& message) {
 }
 
 Status MemoryTable::add(Message& message) {
-  return use(mapInto(*map_, message.as<SingleRegion>()->region, message.fds, 0));
+  return use(mapInto(*map_, message.read<SingleRegion>().region, message.fds, 0));
 }
 
 Status MemoryTable::remove(const Message& message) {
-  return use(map_->without(message.as<SingleRegion>()->region));
+  return use(map_->without(message.read<SingleRegion>().region));
 }
 
 Result<std::shared_ptr<const MemoryMap>> MemoryTable::mapInto(const MemoryMap& map,
                                                               const RegionDescription& description,
                                                               std::vector<UniqueFd>& fds,
-                                                              size_t index) {
-  auto region =
-      MemoryRegion::map(description, index < fds.size() ? std::move(fds[index]) : UniqueFd());
+                                                              size_t index) const {
+  UniqueFd fd = index < fds.size() ? std::move(fds[index]) : UniqueFd();
+  auto region = MemoryRegion::map(description, std::move(fd), truncated_);
   if (!region) return region.error();
   return map.with(std::move(*region));
 }

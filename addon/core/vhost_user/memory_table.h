@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "core/base/event_fd.h"
 #include "core/base/status.h"
 #include "core/memory/memory_map.h"
 #include "core/vhost_user/device.h"
@@ -24,15 +25,18 @@ class MemoryTable {
   Status remove(const Message& message);
 
   bool empty() const { return map_->size() == 0; }
+  /// Readable once the file of a region turns out to have been truncated.
+  int truncatedFd() const { return truncated_->get(); }
 
  private:
   /// A copy of `map` with the region mapped from `fds[index]`; the fd is missing if there is none.
-  static Result<std::shared_ptr<const MemoryMap>> mapInto(const MemoryMap& map,
-                                                          const RegionDescription& description,
-                                                          std::vector<UniqueFd>& fds, size_t index);
+  Result<std::shared_ptr<const MemoryMap>> mapInto(const MemoryMap& map,
+                                                   const RegionDescription& description,
+                                                   std::vector<UniqueFd>& fds, size_t index) const;
   Status use(Result<std::shared_ptr<const MemoryMap>> map);
 
   Device& device_;
+  std::shared_ptr<const EventFd> truncated_ = std::make_shared<EventFd>();
   std::shared_ptr<const MemoryMap> map_ = std::make_shared<MemoryMap>();
 };
 

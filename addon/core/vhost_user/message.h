@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -135,16 +134,11 @@ struct Message {
 
   std::span<const std::byte> payload() const { return {buffer.data(), header.size}; }
 
-  /// The payload as a `T`, or nothing if the payload's size isn't that of a `T`.
+  /// The start of the payload as a `T`. What isn't there reads as anything: checkForm() comes
+  /// first.
   template <typename T>
-  std::optional<T> as() const {
-    if (header.size != sizeof(T)) return std::nullopt;
-    return prefix<T>();
-  }
-  /// The first bytes of the payload as a `T`, or nothing if the payload is shorter.
-  template <typename T>
-  std::optional<T> prefix() const {
-    if (header.size < sizeof(T)) return std::nullopt;
+  T read() const {
+    static_assert(sizeof(T) <= kMaxPayload);
     T value;
     std::memcpy(&value, buffer.data(), sizeof value);
     return value;

@@ -28,7 +28,8 @@ Session::Session(Device& device, Channel channel, WarningSink warn)
       config_(device) {}
 
 Status Session::run(int stopFd) {
-  if (!configChanged_.valid()) return Error{EMFILE, "no file descriptor left for the session"};
+  if (!configChanged_.valid() || memory_.truncatedFd() < 0)
+    return Error{EMFILE, "no file descriptor left for the session"};
   device_.connected(*this);
   Status end = serve(stopFd);
   device_.disconnected();
@@ -44,6 +45,8 @@ Status Session::serve(int stopFd) {
   for (;;) {
     const Event event = nextEvent(stopFd);
     if (event == Event::kStopped) return {};
+    if (event == Event::kMemoryLost)
+      return Error{EIO, "the front end truncated the file of its guest's memory"};
     if (event == Event::kIdle) {
       announceConfig();
       continue;
@@ -60,12 +63,15 @@ Status Session::serve(int stopFd) {
 Session::Event Session::nextEvent(int stopFd) {
   for (;;) {
     const bool announce = announcementDue_ && rings_.anyRunning();
-    pollfd watched[] = {
-        {stopFd, POLLIN, 0}, {channel_.fd(), POLLIN, 0}, {configChanged_.get(), POLLIN, 0}};
+    pollfd watched[] = {{stopFd, POLLIN, 0},
+                        {channel_.fd(), POLLIN, 0},
+                        {configChanged_.get(), POLLIN, 0},
+                        {memory_.truncatedFd(), POLLIN, 0}};
     const int ready = ::poll(watched, std::size(watched), announce ? 0 : -1);
     if (ready == 0) return Event::kIdle;
     if (ready < 0) continue;  // EINTR, or ENOMEM that passes
     if (watched[0].revents != 0) return Event::kStopped;
+    if (watched[3].revents != 0) return Event::kMemoryLost;
     if (watched[2].revents != 0) {
       configChanged_.drain();
       announcementDue_ = true;
@@ -116,12 +122,12 @@ Status Session::handle(Message& message, Reply& reply) {
       reply.setU64(device_.features() | kProtocolFeaturesBit);
       return {};
     case Request::kSetFeatures:
-      return setFeatures(*message.as<uint64_t>());
+      return setFeatures(message.read<uint64_t>());
     case Request::kGetProtocolFeatures:
       reply.setU64(offeredProtocolFeatures());
       return {};
     case Request::kSetProtocolFeatures:
-      return setProtocolFeatures(*message.as<uint64_t>());
+      return setProtocolFeatures(message.read<uint64_t>());
     case Request::kGetQueueNum:
       reply.setU64(device_.maxQueues());
       return {};
@@ -160,21 +166,21 @@ Status Session::handle(Message& message, Reply& reply) {
 Status Session::handleRing(Message& message, Reply& reply) {
   switch (static_cast<Request>(message.header.request)) {
     case Request::kSetVringNum:
-      return rings_.setSize(*message.as<VringState>());
+      return rings_.setSize(message.read<VringState>());
     case Request::kSetVringAddr:
-      return rings_.setAddresses(*message.as<VringAddresses>());
+      return rings_.setAddresses(message.read<VringAddresses>());
     case Request::kSetVringBase:
-      return rings_.setBase(*message.as<VringState>());
+      return rings_.setBase(message.read<VringState>());
     case Request::kSetVringEnable:
-      return rings_.setEnabled(*message.as<VringState>());
+      return rings_.setEnabled(message.read<VringState>());
     case Request::kSetVringKick:
       return startRing(message);
     case Request::kSetVringCall:
-      return rings_.setCall(*message.as<uint64_t>(), std::move(message.fds));
+      return rings_.setCall(message.read<uint64_t>(), std::move(message.fds));
     case Request::kSetVringErr:
-      return rings_.setErr(*message.as<uint64_t>(), std::move(message.fds));
+      return rings_.setErr(message.read<uint64_t>(), std::move(message.fds));
     case Request::kGetVringBase: {
-      VringState state = *message.as<VringState>();
+      VringState state = message.read<VringState>();
       const auto base = rings_.stop(state);
       if (!base) return base.error();
       state.value = *base;
@@ -204,7 +210,7 @@ Status Session::startRing(Message& message) {
   if (memory_.empty())
     return Error{EINVAL, std::string("there is no guest memory; ") + kShareMemoryAdvice};
   const bool enable = (features_ & kProtocolFeaturesBit) == 0;
-  return rings_.start(*message.as<uint64_t>(), std::move(message.fds), enable);
+  return rings_.start(message.read<uint64_t>(), std::move(message.fds), enable);
 }
 
 Status Session::openBackendChannel(Message& message) {

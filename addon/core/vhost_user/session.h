@@ -50,7 +50,7 @@ class Session final : public ConfigNotifier {
   void configChanged() override;
 
  private:
-  enum class Event { kMessage, kIdle, kStopped };
+  enum class Event { kMessage, kIdle, kMemoryLost, kStopped };
 
   /// What a request's handler puts here goes out as the message's own reply.
   struct Reply {
