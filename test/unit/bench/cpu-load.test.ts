@@ -42,8 +42,8 @@ describe('sampleCpu', () => {
   });
 
   it('reads names with blanks and parentheses', () => {
-    process(5, 1, [7, 0, 0, 0], 'a) R 1 (b');
-    expect(sampleCpu(1_000, proc).foreignTicks).toBe(7);
+    process(5, 1, [7, 1, 1, 1], 'a) R 1 (b');
+    expect(sampleCpu(1_000, proc).foreignTicks).toBe(10);
   });
 
   it('takes steal, and all time without guest time that is in user time already', () => {
