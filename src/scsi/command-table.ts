@@ -72,9 +72,9 @@ function shape(hex: string) {
   return { opcode, serviceAction: undefined, usage, ignoresUnitAttention: false };
 }
 
-// In all of them the control byte's NACA (04h) is looked at, to refuse it.
 const lba16 = 'ffffffffffffffff';
 
+// In all of them the control byte's NACA (04h) is looked at, to refuse it.
 const groupsOf6And10Bytes: readonly CommandDefinition[] = [
   local('TEST UNIT READY', '00 00 00 00 00 04', 'never-conflicts', testUnitReady),
   ignoringUnitAttention(

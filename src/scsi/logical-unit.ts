@@ -76,7 +76,10 @@ export class LogicalUnit {
     return this.#settings;
   }
 
-  /** Never rejects; answers in the sense format that initiators chose by D_SENSE. */
+  /**
+   * Never rejects; answers in the sense format that initiators chose by D_SENSE.
+   * @param nexus attached
+   */
   async execute(nexus: Nexus, request: ScsiRequest): Promise<ScsiAnswer> {
     const { dataOut, luns } = request;
     const cdb = new Cdb(request.cdb);
@@ -109,7 +112,10 @@ export class LogicalUnit {
     return good;
   }
 
-  /** A nexus begins: it learns that the logical unit may have lost what it was told before. */
+  /**
+   * A nexus begins: it learns that the logical unit may have lost what it was told before.
+   * @param nexus known to `reservations` from now until after `detach`
+   */
   attach(nexus: Nexus): void {
     this.#nexuses.set(nexus.id, nexus);
     this.reservations.unitAttentions(nexus).establish(powerOnOrReset);
@@ -119,12 +125,15 @@ export class LogicalUnit {
     this.#nexuses.delete(nexus.id);
   }
 
-  /** I_T NEXUS RESET and the like. */
+  /** I_T NEXUS RESET and the like; RESERVE(6) is for `reservations` to end. */
   nexusLost(nexus: Nexus): void {
     this.reservations.unitAttentions(nexus).establish(nexusLossOccurred);
   }
 
-  /** LOGICAL UNIT RESET: mode pages go back to their defaults (SPC-4 §7.5.2). */
+  /**
+   * LOGICAL UNIT RESET: mode pages go back to their defaults (SPC-4 §7.5.2); RESERVE(6) is for
+   * `reservations` to end.
+   */
   reset(): void {
     this.#changeSettings(defaultModeSettings);
     this.#tell(logicalUnitWasReset);

@@ -79,15 +79,18 @@ it('answers any CDB with any parameter list', async () => {
         expect(flawOf(await unit.execute(nexus, request), cdb)).toBeUndefined();
       },
     ),
-    { numRuns: 5000 },
+    { numRuns: 3000 },
   );
 });
 
-it('every value of every byte of every command', async () => {
+const everyValue = Array.from({ length: 256 }, (_, value) => value);
+const everyBit = [0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0xff];
+
+it('every value of the bytes that hold codes, every bit of the others, of every command', async () => {
   const unit = await sharedDisk();
   for (const { usage } of commandTable) {
     for (let at = 1; at < usage.length; at++) {
-      for (let value = 0; value < 256; value++) {
+      for (const value of at <= 2 ? everyValue : everyBit) {
         const cdb = Buffer.alloc(32);
         cdb.set([usage.readUInt8(0), usage.readUInt8(1) & 0x1f]);
         cdb[at] = value;
