@@ -71,15 +71,22 @@ function makeZram(): BenchDevice {
 function makeLoop(): BenchDevice {
   const file = checkoutPath('.cache/bench/scratch.img');
   mkdirSync(checkoutPath('.cache/bench'), { recursive: true });
-  // Written, not only reserved: unwritten extents are read without the disk.
-  closeSync(openSync(file, 'w'));
-  fill(file);
-  const path = execFileSync('losetup', ['--find', '--show', '--direct-io=on', file], {
-    encoding: 'utf8',
-  }).trim();
+  const removeFile = () => {
+    rmSync(file, { force: true });
+  };
+  let path: string;
+  try {
+    // Written, not only reserved: unwritten extents are read without the disk.
+    closeSync(openSync(file, 'w'));
+    fill(file);
+    path = losetup('--find', '--show', '--direct-io=on', file).trim();
+  } catch (error) {
+    removeFile();
+    throw error;
+  }
   const remove = () => {
-    execFileSync('losetup', ['--detach', path]);
-    rmSync(file);
+    losetup('--detach', path);
+    removeFile();
   };
   return {
     path,
@@ -87,6 +94,10 @@ function makeLoop(): BenchDevice {
     description: 'loop device with direct I/O on a file of 1 GiB',
     remove,
   };
+}
+
+function losetup(...args: string[]): string {
+  return execFileSync('losetup', args, { encoding: 'utf8' });
 }
 
 /** The first read of a control file: here it is the act itself, so there must be just one. */
