@@ -7,7 +7,13 @@ const minute = 60_000;
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/{unit,conformance}/**/*.test.ts'] } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/{unit,conformance}/**/*.test.ts'],
+          testTimeout: minute,
+        },
+      },
       {
         test: {
           name: 'integration',
