@@ -46,8 +46,8 @@ export async function bench(options: BenchOptions): Promise<BenchReport> {
   const backEnds = [holdfast(options.holdfastArguments)];
   for (const name of options.peers) backEnds.push(...(await peer(name)));
 
-  const directory = mkdtempSync('/tmp/holdfast-bench-');
   const device = openBenchDevice(options.device, options.mayWrite);
+  const directory = mkdtempSync('/tmp/holdfast-bench-');
   try {
     options.progress.started(
       device.description,
