@@ -30,6 +30,7 @@ uint64_t BlkDevice::features() const {
   else
     features |= kFeatureWriteZeroes | (disk_.discards() ? kFeatureDiscard : 0);
   if (options_.configWce) features |= kFeatureConfigWce;
+  if (options_.mailbox) features |= kFeatureScsi;
   return features;
 }
 
@@ -92,7 +93,7 @@ void BlkDevice::sizeChanged() {
 
 Result<std::unique_ptr<virtio::QueueHandler>> BlkDevice::serve(virtio::Virtqueue& queue,
                                                                IoChannel& channel) {
-  return std::unique_ptr<virtio::QueueHandler>(new BlkQueue(queue, *this, channel));
+  return BlkQueue::create(queue, *this, channel);
 }
 
 void BlkDevice::decideWriteThrough() {

@@ -4,11 +4,14 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 
 #include "core/blk/blk_protocol.h"
+#include "core/disk/access_fence.h"
 #include "core/disk/disk.h"
 #include "core/io/io_target.h"
+#include "core/mailbox/mailbox.h"
 #include "core/virtio/device_model.h"
 
 namespace holdfast::blk {
@@ -17,6 +20,11 @@ struct BlkOptions {
   uint16_t queueCount = 1;
   /// Offer VIRTIO_BLK_F_CONFIG_WCE.
   bool configWce = false;
+  /// The nexus' gate to the disk; null: always open.
+  std::shared_ptr<AccessFence> fence{};
+  /// Offer VIRTIO_BLK_F_SCSI, and hand those commands to whoever takes them from here; null: don't.
+  /// It outlives the device.
+  Mailbox* mailbox = nullptr;
 };
 
 /// A virtio-blk device: features, config space and the limits that every request is checked
@@ -55,6 +63,8 @@ class BlkDevice final : public virtio::DeviceModel, private SizeListener {
   /// Every completed write must be on the medium: the driver can't flush, or chose so.
   bool writeThrough() const { return writeThrough_.load(std::memory_order_relaxed); }
   const std::array<char, kIdSize>& id() const { return id_; }
+  AccessFence* fence() const { return options_.fence.get(); }
+  Mailbox* mailbox() const { return options_.mailbox; }
   /// `sector` and `length` (bytes) lie on the disk and can be done without reading around them.
   bool accepts(uint64_t sector, uint64_t length) const {
     const uint64_t size = disk_.sizeBytes().load(std::memory_order_relaxed);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace holdfast::blk {
@@ -11,6 +12,7 @@ constexpr uint32_t kIdSize = 20;
 constexpr uint64_t kFeatureSegMax = 1ULL << 2;
 constexpr uint64_t kFeatureReadOnly = 1ULL << 5;
 constexpr uint64_t kFeatureBlockSize = 1ULL << 6;
+constexpr uint64_t kFeatureScsi = 1ULL << 7;  // legacy
 constexpr uint64_t kFeatureFlush = 1ULL << 9;
 constexpr uint64_t kFeatureTopology = 1ULL << 10;
 constexpr uint64_t kFeatureConfigWce = 1ULL << 11;
@@ -21,6 +23,8 @@ constexpr uint64_t kFeatureWriteZeroes = 1ULL << 14;
 enum RequestType : uint32_t {
   kTypeIn = 0,
   kTypeOut = 1,
+  kTypeScsiCommand = 2,  // legacy, as the next
+  kTypeScsiCommandOut = 3,
   kTypeFlush = 4,
   kTypeGetId = 8,
   kTypeDiscard = 11,
@@ -35,6 +39,18 @@ struct RequestHeader {
   uint64_t sector;
 };
 static_assert(sizeof(RequestHeader) == 16);
+
+/// What precedes the status byte of a SCSI command; the sense buffer lies before it (virtio 0.9.5,
+/// "Legacy Interface: Device Operation").
+struct ScsiTrailer {
+  uint32_t errors;  // the SCSI status
+  uint32_t dataLength;
+  uint32_t senseLength;
+  uint32_t residual;
+};
+static_assert(sizeof(ScsiTrailer) == 16);
+
+constexpr size_t kScsiSenseSize = 96;
 
 struct DiscardSegment {
   static constexpr uint32_t kUnmap = 1;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/blk/scsi_command.h"
 #include "core/io/iovec.h"
 
 namespace holdfast::blk {
@@ -12,6 +13,18 @@ namespace {
 constexpr uint8_t kPending = 0xff;
 
 }  // namespace
+
+Result<std::unique_ptr<virtio::QueueHandler>> BlkQueue::create(virtio::Virtqueue& queue,
+                                                               const BlkDevice& device,
+                                                               IoChannel& channel) {
+  std::unique_ptr<BlkQueue> handler(new BlkQueue(queue, device, channel));
+  if (device.mailbox()) {
+    handler->port_ = std::make_unique<MailboxPort>(*device.mailbox(),
+                                                   static_cast<MailboxClient&>(*handler), channel);
+    if (Status opened = handler->port_->open(); !opened) return opened.error();
+  }
+  return std::unique_ptr<virtio::QueueHandler>(std::move(handler));
+}
 
 BlkQueue::BlkQueue(virtio::Virtqueue& queue, const BlkDevice& device, IoChannel& channel)
     : queue_(queue), device_(device), channel_(channel) {
@@ -67,6 +80,9 @@ uint8_t BlkQueue::dispatch(Slot& slot, const RequestHeader& header) {
     case kTypeDiscard:
     case kTypeWriteZeroes:
       return discardOrWriteZeroes(slot);
+    case kTypeScsiCommand:
+    case kTypeScsiCommandOut:
+      return scsiCommand(slot);
     default:
       return kStatusUnsupported;
   }
@@ -92,15 +108,13 @@ uint8_t BlkQueue::readOrWrite(Slot& slot, uint64_t sector) {
   if (slot.length == 0) return kStatusOk;
   slot.offset = sector * kSectorSize;
   slot.bytes = slot.length;
-  start(slot, write ? IoKind::kWrite : IoKind::kRead);
-  return kPending;
+  return start(slot, write ? IoKind::kWrite : IoKind::kRead);
 }
 
 uint8_t BlkQueue::flush(Slot& slot) {
   // Nothing is dirty on a read-only disk, and its descriptor may not allow a sync.
   if (device_.readOnly()) return kStatusOk;
-  start(slot, IoKind::kSync);
-  return kPending;
+  return start(slot, IoKind::kSync);
 }
 
 uint8_t BlkQueue::getId(Slot& slot) {
@@ -143,14 +157,49 @@ uint8_t BlkQueue::discardOrWriteZeroes(Slot& slot) {
     slot.bytes += length;
   }
   if (slot.bytes == 0) return kStatusOk;
-  start(slot, discard ? IoKind::kDiscard : IoKind::kWriteZeroes);
-  return kPending;
+  return start(slot, discard ? IoKind::kDiscard : IoKind::kWriteZeroes);
 }
 
-void BlkQueue::start(Slot& slot, IoKind kind) {
+uint8_t BlkQueue::scsiCommand(Slot& slot) {
+  if (!port_ || !device_.negotiated(kFeatureScsi)) return kStatusUnsupported;
+  const auto command = ScsiCommand::decode(slot.chain);
+  if (!command) return kStatusIoError;
+  if (port_->post(slot, command->message, command->dataOut.iov, command->dataOut.count))
+    return kPending;
+  ScsiCommand::reply(slot.chain, scsi::ended(scsi::ScsiStatus::kTaskSetFull));
+  return kStatusOk;
+}
+
+uint8_t BlkQueue::start(Slot& slot, IoKind kind) {
+  const auto access =
+      kind == IoKind::kRead ? AccessFence::Access::kRead : AccessFence::Access::kWrite;
+  if (device_.fence() && !device_.fence()->enter(slot.pass, queue_.index(), access))
+    return kStatusIoError;
   slot.kind = kind;
   slot.throughCache = kind != IoKind::kRead && device_.writeThrough();
   channel_.start(slot);
+  return kPending;
+}
+
+void BlkQueue::answered(MailboxEntry& entry, MailboxReply& reply) {
+  auto& slot = static_cast<Slot&>(entry);
+  if (reply.natively)  // there are requests of this device's own to move data with
+    ScsiCommand::reply(slot.chain, scsi::checkCondition(scsi::sense::kInvalidCommandOperationCode));
+  else
+    ScsiCommand::reply(slot.chain, reply);
+  finish(slot, kStatusOk);
+}
+
+void BlkQueue::timedOut(MailboxEntry& entry) {
+  auto& slot = static_cast<Slot&>(entry);
+  ScsiCommand::reply(slot.chain, scsi::checkCondition(scsi::sense::kCommunicationTimeout));
+  finish(slot, kStatusOk);
+}
+
+void BlkQueue::cutOff(MailboxEntry& entry) {
+  auto& slot = static_cast<Slot&>(entry);
+  ScsiCommand::reply(slot.chain, scsi::ended(scsi::ScsiStatus::kBusy));
+  finish(slot, kStatusOk);
 }
 
 void BlkQueue::complete(IoRequest& request) {
@@ -164,6 +213,7 @@ void BlkQueue::finish(Slot& slot, uint8_t status) {
     written = static_cast<uint32_t>(std::min<uint64_t>(slot.chain.writableBytes, UINT32_MAX));
   }
   count(slot, status);
+  if (slot.pass.inside) device_.fence()->leave(slot.pass);
   queue_.finish(*slot.epoch, slot.chain.head, written);
   slot.nextFree = free_;
   free_ = &slot;

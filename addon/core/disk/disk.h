@@ -53,6 +53,9 @@ class Disk {
   const std::string& engineReason() const { return engineReason_; }
   const std::atomic<uint64_t>& sizeBytes() const { return sizeBytes_; }
 
+  /// Held by whoever reads and then writes and must not be interrupted by another who does.
+  std::mutex& exclusiveUpdate() { return exclusiveUpdate_; }
+
   /// Reads the size again and tells the listeners if it changed. A size that isn't a multiple of
   /// the block size counts down to one. Error: fstat's or the ioctl's.
   Result<uint64_t> refreshSize();
@@ -82,6 +85,7 @@ class Disk {
   EngineKind engine_ = EngineKind::kSync;
   std::string engineReason_;
   std::atomic<uint64_t> sizeBytes_{0};
+  std::mutex exclusiveUpdate_;
   std::mutex listenersMutex_;
   std::vector<SizeListener*> listeners_;
 };

@@ -1,0 +1,116 @@
+#include "core/mailbox/mailbox_port.h"
+
+#include <sys/timerfd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "core/base/clock.h"
+
+namespace holdfast {
+
+MailboxPort::MailboxPort(Mailbox& mailbox, MailboxClient& client, IoChannel& channel)
+    : mailbox_(mailbox),
+      client_(client),
+      channel_(channel),
+      timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)) {}
+
+MailboxPort::~MailboxPort() {
+  for (const MailboxEntry* entry : pending_) mailbox_.end(entry->token);
+  channel_.unwatch(answers_.eventFd());
+  channel_.unwatch(timer_.get());
+}
+
+Status MailboxPort::open() {
+  if (!answers_.valid() || !timer_) return Error{EMFILE, "no file descriptor left for the queue"};
+  if (Status watched = channel_.watch(answers_.eventFd()); !watched) return watched;
+  return channel_.watch(timer_.get());
+}
+
+bool MailboxPort::post(MailboxEntry& entry, const MailboxHeader& header, const iovec* dataOut,
+                       uint32_t dataOutCount) {
+  const auto token = mailbox_.post(header, dataOut, dataOutCount, entry, answers_);
+  if (!token) return false;
+  entry.token = *token;
+  const Mailbox::Options& options = mailbox_.options();
+  entry.deadline = monotonicNow() + (stopping_ ? options.stopTimeout : options.commandTimeout);
+  entry.hurried = stopping_;
+  pending_.push_back(&entry);
+  armTimer();
+  return true;
+}
+
+void MailboxPort::cancel(MailboxEntry& entry) {
+  mailbox_.end(entry.token);
+  std::erase(pending_, &entry);
+}
+
+unsigned MailboxPort::collect(bool stopping) {
+  if (pending_.empty()) {
+    stopping_ = stopping;
+    return 0;
+  }
+  const unsigned delivered = deliver();
+  if (stopping && !stopping_) hurry();
+  stopping_ = stopping;
+  return delivered + expire();
+}
+
+unsigned MailboxPort::deliver() {
+  unsigned count = 0;
+  for (MailboxAnswer& answer : answers_.take()) {
+    // A reply to what was given up meanwhile.
+    if (!isPending(answer.entry, answer.token)) continue;
+    cancel(*answer.entry);
+    client_.answered(*answer.entry, answer.reply);
+    ++count;
+  }
+  return count;
+}
+
+void MailboxPort::hurry() {
+  const int64_t deadline = monotonicNow() + mailbox_.options().stopTimeout;
+  for (MailboxEntry* entry : pending_) {
+    if (entry->deadline <= deadline) continue;
+    entry->deadline = deadline;
+    entry->hurried = true;
+  }
+  armTimer();
+}
+
+unsigned MailboxPort::expire() {
+  if (pending_.empty()) return 0;
+  const int64_t now = monotonicNow();
+  if (now < armedFor_) return 0;
+  armedFor_ = 0;
+  std::vector<MailboxEntry*> late;
+  for (MailboxEntry* entry : pending_)
+    if (entry->deadline <= now) late.push_back(entry);
+  for (MailboxEntry* entry : late) {
+    cancel(*entry);
+    entry->hurried ? client_.cutOff(*entry) : client_.timedOut(*entry);
+  }
+  armTimer();
+  return static_cast<unsigned>(late.size());
+}
+
+void MailboxPort::armTimer() {
+  const auto first = std::min_element(
+      pending_.begin(), pending_.end(),
+      [](const MailboxEntry* a, const MailboxEntry* b) { return a->deadline < b->deadline; });
+  // A timer that runs out early is cheaper than one set anew for each command.
+  if (first == pending_.end() || (armedFor_ != 0 && armedFor_ <= (*first)->deadline)) return;
+  armedFor_ = (*first)->deadline;
+  constexpr int64_t kSecond = 1'000'000'000;
+  const itimerspec time{
+      .it_interval = {},
+      .it_value = {.tv_sec = armedFor_ / kSecond, .tv_nsec = armedFor_ % kSecond}};
+  ::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &time, nullptr);
+}
+
+bool MailboxPort::isPending(const MailboxEntry* entry, MailboxToken token) const {
+  return std::find(pending_.begin(), pending_.end(), entry) != pending_.end() &&
+         entry->token == token;
+}
+
+}  // namespace holdfast

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "core/io/io_request.h"
+
+namespace holdfast::scsi {
+
+/// What compareAndWrite() returns when the medium holds something else; the scratch says where. No
+/// errno has that value.
+constexpr int kMiscompare = -4096;
+
+/// Commands that the kernel has no operation for, as IoRequest::blockingCall. The request is a
+/// ScsiRequest with its scratch filled. They return 0 or -errno.
+
+/// Writes the scratch's one block to all blocks from `offset` to `length`, bytes.
+int writeSame(IoRequest& request);
+
+/// Compares the first half of the scratch with the medium from `offset`, and writes the second half
+/// there if it is the same; or returns kMiscompare. No other COMPARE AND WRITE to this disk runs at
+/// the same time, whichever attachment it came from. Plain writes may, as in other targets: who
+/// needs both to exclude each other uses COMPARE AND WRITE for both.
+int compareAndWrite(IoRequest& request);
+
+}  // namespace holdfast::scsi
