@@ -48,7 +48,8 @@ make_uml_guest() { # DEST
 make_grub() { # DEST
   modules=/usr/lib/grub/i386-pc
   cp "$images/trixie$modules/boot.img" "$1"
-  echo 'configfile (hd0,msdos1)/grub.cfg' >"$1/core.cfg"
+  echo 'root=(hd0,msdos1)
+configfile /grub.cfg' >"$1/core.cfg"
   "$here/enter.sh" "$images/trixie" grub-mkimage --format i386-pc --directory $modules \
     --prefix / --config "$1/core.cfg" --output "$1/core.img" \
     biosdisk part_msdos ext2 configfile serial terminal echo read linux

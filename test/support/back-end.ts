@@ -41,6 +41,11 @@ export class BackEnd {
     return this.#server.log;
   }
 
+  /** Waits until a front end has gone, after the log line with index `from`. */
+  async frontEndGone(from: number): Promise<void> {
+    await this.#server.logged('front end disconnected', from);
+  }
+
   /** Changes the image's size under the back end's feet, then tells it to look. */
   async resize(sizeBytes: number): Promise<void> {
     await truncate(this.#file, sizeBytes);

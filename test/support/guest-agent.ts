@@ -25,9 +25,6 @@ export class GuestAgent {
       this.#received = Buffer.concat([this.#received, data]);
       this.#parse();
     });
-    stream.on('error', () => {
-      // The close that follows says what there is to say.
-    });
     stream.on('close', () => {
       this.#gone = true;
       this.#fail('the guest is gone');

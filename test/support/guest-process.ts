@@ -45,6 +45,10 @@ export class GuestProcess {
       code: code as number | null,
       signal: signal as NodeJS.Signals | null,
     }));
+    for (let fd = 3; fd < 3 + launch.sockets; fd += 1) {
+      // A killed process resets its sockets; their users see them closed.
+      this.socket(fd).on('error', () => undefined);
+    }
     this.agent = new GuestAgent(this.socket(3));
   }
 

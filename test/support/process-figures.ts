@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 /** What a process holds; memory in KiB, without what it maps of files and of guests. */
 export interface ProcessFigures {
   fds: number;
+  /** Without io_uring's own workers, which the kernel starts and ends as it pleases. */
   threads: number;
   anonymousKib: number;
 }
@@ -11,7 +12,15 @@ export function processFigures(pid: number): ProcessFigures {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   return {
     fds: readdirSync(`/proc/${pid}/fd`).length,
-    threads: readdirSync(`/proc/${pid}/task`).length,
+    threads: readdirSync(`/proc/${pid}/task`).filter((task) => isOwnThread(pid, task)).length,
     anonymousKib: Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1]),
   };
+}
+
+function isOwnThread(pid: number, task: string): boolean {
+  try {
+    return !readFileSync(`/proc/${pid}/task/${task}/comm`, 'utf8').startsWith('iou-wrk-');
+  } catch {
+    return false; // It has ended since the folder was read.
+  }
 }

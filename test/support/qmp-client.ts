@@ -31,9 +31,6 @@ export class QmpClient extends EventEmitter {
   constructor(stream: Duplex) {
     super();
     this.#stream = stream;
-    stream.on('error', () => {
-      // The end that follows is what rejects the commands.
-    });
     const lines = createInterface({ input: stream });
     lines.on('line', (line) => {
       this.#take(JSON.parse(line) as Answer);
