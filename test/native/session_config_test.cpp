@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -277,7 +278,7 @@ TEST_CASE("session: nothing is told without a channel or without CONFIG") {
     run.shareMemory();
     run.startRing(0);
     REQUIRE(run.front().setVringEnable(0, true).ok());
-    run.settle();
+    device.notifyConfigChanged();
     run.settle();
     CHECK(run.stop().ok());
     CHECK(run.warnings().empty());
@@ -304,9 +305,15 @@ TEST_CASE("session: user-mode Linux's back end channel is a pipe") {
   REQUIRE(run.front().command(Request::kSetBackendReqFd, {}, std::span(&fd, 1)).ok());
   writeEnd.reset();
 
+  REQUIRE(run.front().getConfig(0, 60).ok());
+  run.startRing(0);
+  REQUIRE(run.front().setVringEnable(0, true).ok());
+  device.setConfigByte(0, 1);
+
   SUBCASE("it is told there") {
-    run.startRing(0);
-    REQUIRE(run.front().setVringEnable(0, true).ok());
+    device.notifyConfigChanged();
+    pollfd message{readEnd.get(), POLLIN, 0};
+    REQUIRE(::poll(&message, 1, int(MessageSocket::kDefaultTimeout.count())) == 1);
     uint32_t header[3];
     REQUIRE(::read(readEnd.get(), header, sizeof header) == sizeof header);
     CHECK(header[0] == kConfigChange);
@@ -315,12 +322,9 @@ TEST_CASE("session: user-mode Linux's back end channel is a pipe") {
   }
   SUBCASE("a reader that is gone raises no signal") {
     readEnd.reset();
-    run.startRing(0);
-    REQUIRE(run.front().setVringEnable(0, true).ok());
-    run.settle();
-    run.settle();
+    device.notifyAndWaitUntilRead();
     CHECK(run.stop().ok());
-    REQUIRE(run.warnings().size() == 1);
+    REQUIRE_FALSE(run.warnings().empty());
     CHECK(run.warnings()[0] ==
           "cannot tell the front end that the config space changed: Broken pipe");
   }

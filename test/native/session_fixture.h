@@ -3,8 +3,10 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <filesystem>
+#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -39,6 +41,9 @@ inline size_t openFds() {
                                            std::filesystem::directory_iterator()));
 }
 
+/// How long is waited for what a broken session would never do.
+constexpr std::chrono::seconds kPatience{10};
+
 /// A device that writes down every call, and refuses or holds the ones it is told to.
 class FakeDevice final : public vhost_user::Device {
  public:
@@ -69,7 +74,7 @@ class FakeDevice final : public vhost_user::Device {
   }
   void waitUntilHeld() {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return isHeld_; });
+    REQUIRE(changed_.wait_for(lock, kPatience, [&] { return isHeld_; }));
   }
   void release() {
     const std::lock_guard lock(mutex_);
@@ -86,7 +91,7 @@ class FakeDevice final : public vhost_user::Device {
     std::unique_lock lock(mutex_);
     const unsigned before = configReads_;
     notifier_->configChanged();
-    changed_.wait(lock, [&] { return configReads_ != before; });
+    REQUIRE(changed_.wait_for(lock, kPatience, [&] { return configReads_ != before; }));
   }
   /// As another thread of the device would. Nothing before connected() and after disconnected().
   void notifyConfigChanged() {
@@ -250,8 +255,8 @@ class SessionRun {
 
   /// Waits until the session has ended by itself; what run() returned.
   Status end() {
-    thread_.join();
-    return outcome_;
+    REQUIRE(ended_.wait_for(kPatience) == std::future_status::ready);
+    return stop();
   }
   /// The reason for which it has ended by itself; empty: an orderly close.
   std::string endReason() {
@@ -281,6 +286,7 @@ class SessionRun {
               device_, vhost_user::Channel(std::move(theirs)),
               [this](const std::string& sentence) { warnings_.push_back(sentence); });
           outcome_ = session.run(stop_.get());
+          hasEnded_.set_value();
         }) {}
 
   FakeDevice& device_;
@@ -289,6 +295,8 @@ class SessionRun {
   GuestMemory memory_;
   std::vector<std::string> warnings_;
   Status outcome_;
+  std::promise<void> hasEnded_;
+  std::future<void> ended_ = hasEnded_.get_future();
   std::thread thread_;  // last: it uses the others
 };
 
