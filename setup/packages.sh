@@ -7,7 +7,7 @@ set -euo pipefail
 
 declare -A packages=(
   [build]='build-essential cmake ninja-build liburing-dev libaio-dev'
-  [test]='doctest-dev clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev
+  [test]='doctest-dev clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev llvm-19
           qemu-system-x86 qemu-utils debootstrap busybox-static fio strace e2fsprogs util-linux'
 )
 

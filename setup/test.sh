@@ -36,13 +36,17 @@ run_vitest() { # PROJECT
   node setup/count.mjs vitest "$scratch/$1" $?
 }
 
+# Where sanitizers find the names of functions; Debian gives it a version.
+export ASAN_SYMBOLIZER_PATH=/usr/bin/llvm-symbolizer-19
+export TSAN_OPTIONS=external_symbolizer_path=$ASAN_SYMBOLIZER_PATH
+
 # The sanitizers' builds are clang's, the release build is g++'s: each run proves both compilers.
 configure_native() { # DIRECTORY
   local options=(-G Ninja -DHOLDFAST_TESTS=ON -DHOLDFAST_ADDON=OFF)
-  local clang=(-DCMAKE_C_COMPILER=clang-19 -DCMAKE_CXX_COMPILER=clang++-19)
+  local clang=-DCMAKE_CXX_COMPILER=clang++-19
   case $1 in
-    */asan) options+=("${clang[@]}" -DHOLDFAST_SANITIZE=address) ;;
-    */tsan) options+=("${clang[@]}" -DHOLDFAST_SANITIZE=thread) ;;
+    */asan) options+=("$clang" -DHOLDFAST_SANITIZE=address) ;;
+    */tsan) options+=("$clang" -DHOLDFAST_SANITIZE=thread) ;;
   esac
   [ -e "$1/build.ninja" ] || cmake -S addon -B "$1" "${options[@]}"
 }

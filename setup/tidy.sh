@@ -12,7 +12,9 @@ check() { # FILE
   local key
   key=$(echo "$headers" | cat - "$1" | sha256sum | cut -c1-64)
   [ -e "$stamps/$key" ] && return
-  clang-tidy-19 -p "$build" --quiet "$1" && touch "$stamps/$key"
+  # Even quiet, it counts the warnings that it doesn't show.
+  clang-tidy-19 -p "$build" --quiet "$1" 2> >(grep -v 'warnings\? generated' >&2) &&
+    touch "$stamps/$key"
 }
 export -f check
 export build=$1 stamps headers

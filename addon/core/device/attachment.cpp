@@ -115,7 +115,7 @@ Status Attachment::setMemory(std::shared_ptr<const MemoryMap> map) {
     if (!worker) continue;
     worker->call([&] {
       worker->enterEpoch(map_);
-      for (uint16_t i = 0; i < rings_.size(); ++i) {
+      for (uint16_t i = 0; i < maxQueues(); ++i) {
         ServedQueue* served = worker->find(i);
         if (!served) continue;
         Status switched = served->queue->switchTo(*worker->epoch());
@@ -243,7 +243,7 @@ void Attachment::connected(vhost_user::ConfigNotifier& notifier) {
 
 void Attachment::disconnected() {
   model_->onConfigChange({});
-  for (uint16_t i = 0; i < rings_.size(); ++i) {
+  for (uint16_t i = 0; i < maxQueues(); ++i) {
     if (rings_[i].started) (void)stopRing(i);
     rings_[i] = Ring();
   }

@@ -35,7 +35,7 @@ class Attachment final : private vhost_user::Device {
       std::unique_ptr<virtio::DeviceModel> model,
       std::unique_ptr<vhost_user::ConnectionSource> source, Options options);
   /// requestStop(), then waits for the control thread: bounded only by the device's own I/O.
-  ~Attachment();
+  ~Attachment() override;
 
   /// Ends the session, drains and ends the control thread; kEnded tells when. Any thread.
   void requestStop() { stop_.signal(); }
