@@ -8,6 +8,8 @@ namespace holdfast::js {
 struct AddonData {
   Napi::FunctionReference diskClass;
   Napi::FunctionReference attachmentClass;
+  Napi::FunctionReference scsiAttachmentClass;
+  Napi::FunctionReference fenceClass;
 };
 
 }  // namespace holdfast::js

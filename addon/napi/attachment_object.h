@@ -4,33 +4,28 @@
 
 #include <memory>
 
-#include "core/device/attachment.h"
 #include "core/disk/disk.h"
+#include "napi/attachment_handle.h"
 
 namespace holdfast::js {
 
-/// NativeAttachment of src/native/addon.ts. Events reach JavaScript through a thread-safe function,
-/// which never blocks the control thread: a busy event loop sees them late.
+/// NativeAttachment of src/native/addon.ts: a disk as a virtio-blk device.
 class AttachmentObject : public Napi::ObjectWrap<AttachmentObject> {
  public:
   static Napi::Function define(Napi::Env env);
   /// `disk.attach(options)`; throws.
   static Napi::Value start(Napi::Env env, std::shared_ptr<Disk> disk, Napi::Object options);
 
-  explicit AttachmentObject(const Napi::CallbackInfo& info);
+  explicit AttachmentObject(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
 
  private:
-  /// On JavaScript's thread.
-  void deliver(Napi::Env env, Napi::Function listener, const AttachmentEvent& event);
-
-  Napi::Value stop(const Napi::CallbackInfo& info);
-  Napi::Value inFlight(const Napi::CallbackInfo& info);
-  Napi::Value stats(const Napi::CallbackInfo& info);
+  Napi::Value stop(const Napi::CallbackInfo& info) { return handle_.stop(info.Env()); }
+  Napi::Value inFlight(const Napi::CallbackInfo& info) { return handle_.inFlight(info.Env()); }
+  Napi::Value stats(const Napi::CallbackInfo& info) { return handle_.stats(info.Env()); }
+  Napi::Value complete(const Napi::CallbackInfo& info) { return handle_.complete(info); }
 
   std::shared_ptr<Disk> disk_;
-  std::unique_ptr<Attachment> attachment_;  // null once ended
-  Napi::ThreadSafeFunction events_;
-  std::vector<Napi::Promise::Deferred> stopWaiters_;
+  AttachmentHandle handle_;
 };
 
 }  // namespace holdfast::js

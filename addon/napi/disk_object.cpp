@@ -50,7 +50,14 @@ Napi::Value DiskObject::open(const Napi::CallbackInfo& info) {
     return {};
   }
   const Napi::Object object = env.GetInstanceData<AddonData>()->diskClass.New({});
-  Unwrap(object)->disk_ = std::move(*disk);
+  DiskObject& self = *Unwrap(object);
+  self.disk_ = std::move(*disk);
+  if (const Napi::Value listener = given.Get("onResize"); listener.IsFunction()) {
+    self.resized_ =
+        Napi::ThreadSafeFunction::New(env, listener.As<Napi::Function>(), "holdfast disk", 0, 1);
+    self.resized_.Unref(env);
+    self.disk_->addListener(self);
+  }
   return object;
 }
 
@@ -89,6 +96,21 @@ Napi::Value DiskObject::attach(const Napi::CallbackInfo& info) {
 }
 
 void DiskObject::close(const Napi::CallbackInfo&) {
+  letGo();
+}
+
+void DiskObject::sizeChanged() {
+  const auto size = static_cast<double>(disk_->sizeBytes().load());
+  resized_.NonBlockingCall([size](Napi::Env env, Napi::Function listener) {
+    listener.Call({Napi::Number::New(env, size)});
+  });
+}
+
+void DiskObject::letGo() {
+  if (disk_ && resized_) {
+    disk_->removeListener(*this);
+    resized_.Abort();
+  }
   disk_.reset();
 }
 

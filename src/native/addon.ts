@@ -18,6 +18,8 @@ export interface DiskOptions {
   /** Logical block size shown to the guest; 0 = the device's own. Smaller than that is refused. */
   blockSize: number;
   engine: EngineName | 'auto';
+  /** Told when somebody noticed a new size: refreshSize(), or a front end that connected. */
+  onResize?: (sizeBytes: number) => void;
 }
 
 export interface DiskInfo {
@@ -43,8 +45,8 @@ export type AttachmentEvent =
    * accept failed. */
   | { type: 'ended'; reason: string };
 
-/** Exactly one of the three sources. */
-export interface AttachmentOptions {
+/** Where an attachment is to be found: exactly one of the three sources. */
+export interface EndpointOptions {
   /** Bind and listen here; a stale socket file is replaced, a live one refused (EADDRINUSE). */
   socketPath?: string;
   /** A passed fd: listener or connected socket, told apart by SO_ACCEPTCONN. */
@@ -53,13 +55,122 @@ export interface AttachmentOptions {
   connectPath?: string;
   /** File mode of a socket made at socketPath. */
   socketMode: number;
-  numQueues: number;
   /** Longest busy-poll after the last request, microseconds; 0 = never poll. */
   pollMicroseconds: number;
-  /** Offer VIRTIO_BLK_F_CONFIG_WCE. */
-  configWce: boolean;
   onEvent: (event: AttachmentEvent) => void;
 }
+
+/** A disk as a virtio-blk device. */
+export interface AttachmentOptions extends EndpointOptions {
+  numQueues: number;
+  /** Offer VIRTIO_BLK_F_CONFIG_WCE. */
+  configWce: boolean;
+  /** Every request passes it; without one everything is allowed. */
+  fence?: NativeFence;
+  /** Offer VIRTIO_BLK_F_SCSI; its commands come as those of target 0, LUN 0. */
+  mailbox?: MailboxOptions;
+}
+
+/** Disks behind a virtio-scsi controller. */
+export interface ScsiAttachmentOptions extends EndpointOptions {
+  /** Request queues: control and event queue come on top. */
+  numQueues: number;
+  /** Serve the config space: user-mode Linux needs it, and QEMU warns of it. */
+  configSpace: boolean;
+  mailbox: MailboxOptions;
+  /** There before the first guest can look. */
+  logicalUnits: LogicalUnitOptions[];
+}
+
+export interface LogicalUnitPlace {
+  /** 0 to 255. */
+  target: number;
+  /** 0 to 16383. */
+  lun: number;
+}
+
+export interface LogicalUnitOptions extends LogicalUnitPlace {
+  disk: NativeDisk;
+  /** Of this nexus to this disk; not shared with another attachment. */
+  fence: NativeFence;
+  /** In blocks. */
+  limits: {
+    writeSameBlocks: number;
+    /** Of all descriptors of an UNMAP; 0: not thinly provisioned. */
+    unmapBlocks: number;
+    unmapDescriptors: number;
+    /** 0: no COMPARE AND WRITE. */
+    compareAndWriteBlocks: number;
+  };
+}
+
+/**
+ * The gate between one nexus and one disk that every request for the medium passes: it is counted
+ * as in flight and then looks at the position. Closed at first.
+ */
+export interface NativeFence {
+  /** Has effect on every request that comes after. */
+  set(position: FencePosition): void;
+  /**
+   * Resolves when every request that passed before this call has ended on the host's device, also
+   * those that were held; later ones are not waited for.
+   */
+  drained(): Promise<void>;
+}
+
+export interface FencePosition {
+  reads: boolean;
+  writes: boolean;
+  /** Commands that the data plane would run go to the mailbox first. */
+  attentionPending: boolean;
+}
+
+/** The way of commands from the data plane; at most 128 of an attachment are on it at a time. */
+export interface MailboxOptions {
+  /**
+   * Gets what has come since the last call. Each message wants one `complete` with its token; what
+   * comes later than the guest was answered is dropped.
+   */
+  onMessages: (messages: NativeMessage[]) => void;
+  /** A command without answer ends with 0B/08/01 LOGICAL UNIT COMMUNICATION TIME-OUT after so long. */
+  commandTimeoutMs: number;
+}
+
+export type NativeMessage = CommandMessage | ResetMessage;
+
+export interface CommandMessage {
+  type: 'command';
+  token: number;
+  /** 0 for the REPORT LUNS well-known logical unit of the whole controller. */
+  target: number;
+  /** As in virtio_scsi_req_cmd, 8 bytes. */
+  lun: Buffer;
+  /** 32 bytes, a shorter CDB followed by zeros. */
+  cdb: Buffer;
+  /** What the guest sent, cut to 8 KiB; empty for commands that the data plane would run. */
+  dataOut: Buffer;
+}
+
+/**
+ * A LOGICAL UNIT RESET or I_T NEXUS RESET: its commands have ended. The guest hears of it when this
+ * is completed (with any answer), so whoever is owed a unit attention must have it by then.
+ */
+export interface ResetMessage {
+  type: 'logical-unit-reset' | 'nexus-reset';
+  token: number;
+  target: number;
+  lun: Buffer;
+}
+
+/** `natively`: nothing stands against the command; the data plane shall run it. */
+export type NativeAnswer =
+  | 'natively'
+  | {
+      status: number;
+      /** Cut to 96 bytes. */
+      sense: Uint8Array;
+      dataIn: Uint8Array;
+    };
 
 export interface QueueStats {
   requests: number;
@@ -80,6 +191,25 @@ export interface NativeAttachment {
   /** Requests inside the kernel now. */
   inFlight(): number;
   stats(): QueueStats[];
+  /** Answers a message of the mailbox; false: nobody waits for it any more. */
+  complete(token: number, answer: NativeAnswer): boolean;
+}
+
+export interface NativeScsiAttachment extends NativeAttachment {
+  /** Tells the guest by a hotplug event. Throws EEXIST, ENOSPC, EINVAL. */
+  addLogicalUnit(unit: LogicalUnitOptions): void;
+  /**
+   * New commands find no such logical unit; resolves when the last old one has ended and disk and
+   * fence were let go. Throws ENOENT.
+   */
+  removeLogicalUnit(place: LogicalUnitPlace): Promise<void>;
+  /** Throws ENOENT. */
+  configureLogicalUnit(
+    place: LogicalUnitPlace,
+    settings: { descriptorSense: boolean; softwareWriteProtect: boolean },
+  ): void;
+  /** Tells the guest by an event; READ CAPACITY must show the new size by now. Throws ENOENT. */
+  capacityChanged(place: LogicalUnitPlace): void;
 }
 
 export interface NativeDisk {
@@ -93,6 +223,8 @@ export interface NativeDisk {
 
 export interface NativeAddon {
   openDisk(options: DiskOptions): NativeDisk;
+  createFence(): NativeFence;
+  attachScsi(options: ScsiAttachmentOptions): NativeScsiAttachment;
 }
 
 export function loadAddon(): NativeAddon {
