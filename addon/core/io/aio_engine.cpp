@@ -48,11 +48,14 @@ class AioEngine final : public IoEngine {
     const iovec* iov = request.bounced ? &request.bounceIov : request.iov;
     const int count = request.bounced ? 1 : static_cast<int>(request.iovCount);
     switch (request.kind) {
+      // A single buffer goes without a vector, which the kernel would have to copy in.
       case IoKind::kRead:
-        ::io_prep_preadv(&block, fd, iov, count, offset);
+        count == 1 ? ::io_prep_pread(&block, fd, iov->iov_base, iov->iov_len, offset)
+                   : ::io_prep_preadv(&block, fd, iov, count, offset);
         break;
       case IoKind::kWrite:
-        ::io_prep_pwritev(&block, fd, iov, count, offset);
+        count == 1 ? ::io_prep_pwrite(&block, fd, iov->iov_base, iov->iov_len, offset)
+                   : ::io_prep_pwritev(&block, fd, iov, count, offset);
         if (request.throughCache) block.aio_rw_flags = RWF_DSYNC;
         break;
       default:
