@@ -288,8 +288,8 @@ TEST_CASE("ring: a disconnect with requests in flight drains, the next front end
   BlkFixture fixture;
   for (int round = 0; round < 20; ++round) {
     auto driver = fixture.driver({.numQueues = 2});
-    auto request = driver->makeRequest(VIRTIO_BLK_T_IN, 0, 4096, true);
     for (uint16_t q = 0; q < 2; ++q) {
+      auto request = driver->makeRequest(VIRTIO_BLK_T_IN, 0, 4096, true);
       for (int i = 0; i < 32; ++i)
         REQUIRE(driver->queue(q).ring().add(
             std::vector<Buffer>{request->header, request->data, request->status}));
