@@ -3,7 +3,8 @@
 #
 # Runs COMMAND with TREE (`/` or one unpacked by debian-tree.sh) as its root, keeping the working
 # directory. /dev, /proc, /sys, /tmp and this checkout are the machine's own; /run is empty, with
-# DIRECTORY at /run/holdfast. COMMAND keeps this process's id and its mounts vanish with it.
+# DIRECTORY at /run/holdfast; there is no /dev/kvm, since one that is there may still not work.
+# COMMAND keeps this process's id and its mounts vanish with it.
 # Needs root.
 set -eu
 
@@ -21,6 +22,8 @@ exec unshare --mount -- sh -euc '
       mount --rbind "$directory" "$tree$directory"
     done
   fi
+  # A read-only file is no KVM to anybody: libvirt probes all anew while /dev/kvm is writable.
+  [ ! -e /dev/kvm ] || mount --bind -o ro "$checkout/test/images/enter.sh" "$tree/dev/kvm"
   mount -t tmpfs tmpfs "$tree/run"
   if [ -n "$run" ]; then
     mkdir "$tree/run/holdfast"

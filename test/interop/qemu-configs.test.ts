@@ -1,25 +1,32 @@
-/** Each file of qemu-configs, started as it stands. */
+/** The files of qemu-configs for QEMU itself, started as they stand. */
 import { describe, expect, it } from 'vitest';
-import { checkout } from '../support/images.js';
 import { useRig } from '../support/rig.js';
-
-const path = (name: string) => `${checkout}qemu-configs/${name}`;
+import { checkConfig, startWithConfig } from './qemu-config.js';
 
 describe.each([
-  { version: '7.2', reconnect: 'reconnect.cfg', unknown: 'reconnect-ms.cfg' },
-  { version: '10', reconnect: 'reconnect.cfg', unknown: undefined },
-  { version: '10', reconnect: 'reconnect-ms.cfg', unknown: undefined },
-] as const)('with QEMU $version and $reconnect', ({ version, reconnect, unknown }) => {
+  ['7.2', 'plain.cfg'],
+  ['7.2', 'multiqueue.cfg'],
+  ['7.2', 'read-only.cfg'],
+  ['7.2', 'reconnect.cfg'],
+  ['10', 'plain.cfg'],
+  ['10', 'multiqueue.cfg'],
+  ['10', 'read-only.cfg'],
+  ['10', 'reconnect.cfg'],
+  ['10', 'reconnect-ms.cfg'],
+] as const)('QEMU %s with %s', (version, config) => {
   const rig = useRig();
 
-  /** A back end and a guest that is up. */
-  const start = async (config: string, readOnly = false) => {
-    const file = await rig.image(`${config}.img`, 64 * 1024 ** 2);
-    const options = { socketPath: rig.path('disk.sock'), file, readOnly };
-    const disk = ['-readconfig', path(config)];
-    const backEnd = await rig.backEnd(options);
-    const guest = await rig.qemu({ version, disk, runDirectory: rig.directory });
-    await guest.booted();
-    return { backEnd, guest, restart: () => rig.backEnd(options) };
-  };
+  it('gives the guest the disk that the file describes', async () => {
+    await checkConfig(rig, version, config);
+  });
+});
+
+describe('QEMU 7.2 with reconnect-ms.cfg', () => {
+  const rig = useRig();
+
+  it('refuses the spelling of later versions', async () => {
+    await expect(startWithConfig(rig, '7.2', 'reconnect-ms.cfg')).rejects.toThrow(
+      "Invalid parameter 'reconnect-ms'",
+    );
+  });
 });

@@ -47,7 +47,7 @@ export class QemuGuest extends GuestProcess {
 
   /** `log` gets what QEMU prints and what the guest writes to its console. */
   constructor(options: QemuOptions, cwd: string, log: string) {
-    const { version, disk, boot = 'kernel', cpus = 1, runDirectory } = options;
+    const { version, disk, boot = 'kernel', cpus, runDirectory } = options;
     const kernel = [
       ...['-kernel', qemuGuest.kernel, '-initrd', qemuGuest.initramfs],
       ...['-append', 'console=ttyS0 quiet panic=-1 agent=/dev/vport0p1'],
@@ -56,7 +56,8 @@ export class QemuGuest extends GuestProcess {
       'qemu-system-x86_64',
       // One thread for all processors: with one each, a guest that boots on a busy machine may
       // lose its timer and hang.
-      ...['-machine', 'q35', '-accel', 'tcg,thread=single', '-smp', `${cpus}`],
+      ...['-machine', 'q35', '-accel', 'tcg,thread=single'],
+      ...(cpus === undefined ? [] : ['-smp', `${cpus}`]),
       // Without cmpxchg16b: QEMU 7.2's emulation of it makes Debian's kernels panic.
       ...['-cpu', 'max,-cx16', '-nodefaults', '-display', 'none'],
       ...['-chardev', `file,id=console,path=${log},append=on`, '-serial', 'chardev:console'],

@@ -35,7 +35,9 @@ export class QmpClient extends EventEmitter {
     lines.on('line', (line) => {
       this.#take(JSON.parse(line) as Answer);
     });
-    lines.on('close', () => {
+    // readline passes on what the stream reports; the close below follows.
+    lines.on('error', () => undefined);
+    stream.on('close', () => {
       for (const { command, reject } of this.#waiting.splice(0)) {
         reject(new Error(`QMP ${command}: QEMU closed its monitor`));
       }
