@@ -61,7 +61,17 @@ std::unique_ptr<Listener> listenAt(const std::string& path, mode_t mode = 0600) 
   return std::move(*listener);
 }
 
-/// Whether `source` gives a connection to the one that `client` opened: a byte goes through.
+/// Waits until the thread whose /proc/self/task/TID/stat is open as `statFd` sleeps.
+void waitUntilAsleep(int statFd) {
+  for (;;) {
+    char text[64] = {};
+    REQUIRE(::pread(statFd, text, sizeof text - 1, 0) > 0);
+    if (std::string(text).find(") S ") != std::string::npos) return;
+    std::this_thread::yield();
+  }
+}
+
+/// What `client` sends comes out of `channel`.
 void checkConnected(Channel& channel, MessageSocket& client) {
   const std::byte byte{7};
   REQUIRE(client.sendRaw(std::span(&byte, 1)).ok());
@@ -206,11 +216,16 @@ TEST_CASE("listener: no fds left is waited out, and the client isn't lost") {
   auto client = MessageSocket::connect(directory / "socket");
   REQUIRE(client.ok());
   const EventFd stop, never;
+  const std::string statPath = "/proc/self/task/" + std::to_string(::gettid()) + "/stat";
+  const UniqueFd ownStat(::open(statPath.c_str(), O_RDONLY | O_CLOEXEC));
   rlimit before{};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
   const rlimit none{3, before.rlim_max};  // they are open; less, and poll(2) itself fails
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
-  std::thread stopper([&] { stop.signal(); });
+  std::thread stopper([&] {
+    waitUntilAsleep(ownStat.get());
+    stop.signal();
+  });
   const auto stopped = listener->next(stop.get());
   stopper.join();
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
@@ -304,6 +319,8 @@ TEST_CASE("connector: it connects as soon as somebody listens, and again after a
     std::thread frontend([&] {
       std::filesystem::remove(path);
       const UniqueFd server = boundSocket(path, 1);
+      const timeval patience{.tv_sec = 10, .tv_usec = 0};
+      ::setsockopt(server.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
       accepted.reset(::accept4(server.get(), nullptr, nullptr, SOCK_CLOEXEC));
     });
     auto channel = (*connector)->next(stop.get());

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstring>
 #include <fstream>
 #include <sstream>
@@ -152,7 +153,7 @@ TEST_CASE("memory region: a file truncated later reads as zeros, and the alarm t
     std::memset((*region)->hostAddr(), 1, 2 * kPage);
     return std::move(*region);
   };
-  const auto low = map(0, quiet), high = map(2 * kPage, alarm);
+  const auto low = map(0, quiet), high = map(2 * kPage, alarm), lowAgain = map(0, quiet);
   REQUIRE(::ftruncate(file.get(), 3 * kPage) == 0);
   CHECK(high->hostAddr()[0] == std::byte{1});
   CHECK_FALSE(isReadable(alarm->get()));
@@ -165,6 +166,7 @@ TEST_CASE("memory region: a file truncated later reads as zeros, and the alarm t
   CHECK(*beyond == std::byte{2});
 
   CHECK(low->hostAddr()[2 * kPage - 1] == std::byte{1});
+  CHECK(lowAgain->hostAddr()[2 * kPage - 1] == std::byte{1});
   CHECK_FALSE(isReadable(quiet->get()));
 }
 
@@ -183,6 +185,7 @@ TEST_CASE("memory region: a bus error anywhere else still ends the process") {
   REQUIRE(child >= 0);
   if (child == 0) {
     ::close(STDERR_FILENO);  // a sanitizer's report
+    ::alarm(10);
     const UniqueFd file = memoryFile(kPage);
     void* other = ::mmap(nullptr, kPage, PROT_READ, MAP_SHARED, file.get(), 0);
     if (::ftruncate(file.get(), 0) != 0) ::_exit(0);
@@ -191,6 +194,7 @@ TEST_CASE("memory region: a bus error anywhere else still ends the process") {
   int status = 0;
   REQUIRE(::waitpid(child, &status, 0) == child);
   CHECK_FALSE((WIFEXITED(status) && WEXITSTATUS(status) == 0));
+  CHECK_FALSE((WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM));
 }
 
 // --- maps

@@ -86,6 +86,10 @@ class FakeDevice final : public vhost_user::Device {
     const std::lock_guard lock(mutex_);
     config_[offset] = std::byte{value};
   }
+  void waitUntilConfigIsRead(unsigned times) {
+    std::unique_lock lock(mutex_);
+    REQUIRE(changed_.wait_for(lock, kPatience, [&] { return configReads_ >= times; }));
+  }
   /// Notifies, and waits until the session has looked at the config space because of it.
   void notifyAndWaitUntilRead() {
     std::unique_lock lock(mutex_);
@@ -217,9 +221,26 @@ class FakeDevice final : public vhost_user::Device {
 class SessionRun {
  public:
   explicit SessionRun(FakeDevice& device) : SessionRun(device, makePair()) {}
+  SessionRun(FakeDevice& device, std::pair<MessageSocket, UniqueFd> pair)
+      : device_(device),
+        front_(std::move(pair.first)),
+        thread_([this, theirs = std::move(pair.second)]() mutable {
+          vhost_user::Session session(
+              device_, vhost_user::Channel(std::move(theirs)),
+              [this](const std::string& sentence) { warnings_.push_back(sentence); });
+          outcome_ = session.run(stop_.get());
+          hasEnded_.set_value();
+        }) {}
   ~SessionRun() {
     device_.release();  // where a failed check left a call held
     (void)stop();
+  }
+
+  /// The front end's end and the session's.
+  static std::pair<MessageSocket, UniqueFd> makePair() {
+    auto pair = MessageSocket::makePair();
+    REQUIRE(pair.ok());
+    return std::move(*pair);
   }
 
   Connection& front() { return front_; }
@@ -273,22 +294,6 @@ class SessionRun {
   const std::vector<std::string>& warnings() const { return warnings_; }
 
  private:
-  static std::pair<MessageSocket, UniqueFd> makePair() {
-    auto pair = MessageSocket::makePair();
-    REQUIRE(pair.ok());
-    return std::move(*pair);
-  }
-  SessionRun(FakeDevice& device, std::pair<MessageSocket, UniqueFd> pair)
-      : device_(device),
-        front_(std::move(pair.first)),
-        thread_([this, theirs = std::move(pair.second)]() mutable {
-          vhost_user::Session session(
-              device_, vhost_user::Channel(std::move(theirs)),
-              [this](const std::string& sentence) { warnings_.push_back(sentence); });
-          outcome_ = session.run(stop_.get());
-          hasEnded_.set_value();
-        }) {}
-
   FakeDevice& device_;
   EventFd stop_;
   Connection front_;

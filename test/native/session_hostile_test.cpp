@@ -1,8 +1,8 @@
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-#include <chrono>
-#include <cstring>
+#include <cerrno>
 
 #include "session_fixture.h"
 
@@ -275,22 +275,27 @@ TEST_CASE("hostile session: more fds than any message has") {
   CHECK(openFds() < before);
 }
 
+/// A connection whose session can have next to nothing on its way to the front end.
+std::pair<MessageSocket, UniqueFd> narrowPair() {
+  auto pair = SessionRun::makePair();
+  const int size = 0;  // the least there is
+  REQUIRE(::setsockopt(pair.second.get(), SOL_SOCKET, SO_SNDBUF, &size, sizeof size) == 0);
+  return pair;
+}
+
 TEST_CASE("hostile session: replies that are never read don't keep the session from stopping") {
   FakeDevice device;
-  HostileRun run(device);
-  // A request is smaller than its reply, so the back end's buffer is full at the latest when this
-  // side's can take no more.
-  run.socket().setTimeout(std::chrono::milliseconds(0));
-  const Bytes config = [] {
-    Bytes payload(12);
-    const uint32_t size = 256;
-    std::memcpy(&payload[4], &size, sizeof size);
-    return payload;
-  }();
-  while (run.socket().send(uint32_t(Request::kGetConfig), kVersion, config).ok()) {
-  }
-  const Status end = run.stop();
-  CHECK((end.ok() || end.error().code == ECANCELED));
+  const frontend::ConfigHeader wholeConfig{0, 256, 0};
+  const Bytes reply(sizeof(frontend::MessageHeader) + sizeof wholeConfig + 256);
+  unsigned room = 0;
+  const auto measured = narrowPair();
+  while (::send(measured.second.get(), reply.data(), reply.size(), MSG_DONTWAIT) > 0) ++room;
+
+  SessionRun run(device, narrowPair());
+  for (unsigned i = 0; i <= room; ++i)
+    REQUIRE(run.socket().send(uint32_t(Request::kGetConfig), kVersion, bytesOf(wholeConfig)).ok());
+  device.waitUntilConfigIsRead(room + 1);  // and now its reply waits for room
+  CHECK(run.stop().error().code == ECANCELED);
   CHECK(device.takeCalls().back() == "disconnected");
 }
 
