@@ -41,6 +41,15 @@ export default defineConfig({
           hookTimeout: 10 * minute,
         },
       },
+      {
+        test: {
+          name: 'lab',
+          include: ['test/lab/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 10 * minute,
+          hookTimeout: 10 * minute,
+        },
+      },
     ],
   },
 });

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type BackEnd } from '../support/back-end.js';
 import { Libvirt } from '../support/libvirt.js';
 import { useRig } from '../support/rig.js';
-import { configDirectory } from './qemu-config.js';
+import { configDirectory } from './scenarios/qemu-configs.js';
 
 const domain = `${configDirectory}/libvirt-domain.xml`;
 

@@ -6,7 +6,7 @@ import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type BackEnd } from '../support/back-end.js';
 import { useRig } from '../support/rig.js';
 import { type UmlGuest } from '../support/uml-guest.js';
-import { checkFiles, makeFiles, trimLargeFiles } from './files.js';
+import { checkFiles, makeFiles, trimLargeFiles } from './scenarios/files.js';
 
 const run = promisify(execFile);
 const mib = 1024 ** 2;

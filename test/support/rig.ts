@@ -60,9 +60,14 @@ export class Rig {
     this.#directory = mkdtempSync(`${parent}/rig-`);
   }
 
+  /** Ends whatever was started and still runs. */
+  async clear(): Promise<void> {
+    for (const cleanup of this.#cleanups.splice(0).reverse()) await cleanup();
+  }
+
   /** `failed`: shows the logs before they go. */
   async close(failed: boolean): Promise<void> {
-    for (const cleanup of this.#cleanups.splice(0).reverse()) await cleanup();
+    await this.clear();
     if (failed) this.#showLogs();
     rmSync(this.#directory, { recursive: true, force: true });
   }

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# npm run test:lab
+#
+# What npm test has no time for: QEMU 11, guests with several queues that restart under load. Sets
+# everything up; the last line sums up: `N passed, N failed, N skipped`. Exits with 1 if anything
+# failed.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+
+{ setup/packages.sh build test && setup/build.sh && test/images/build.sh qemu-11; } || exit 1
+
+report=$(mktemp)
+trap 'rm -f "$report"' EXIT
+node_modules/.bin/vitest run --project lab --reporter default --reporter json \
+  --outputFile "$report"
+read -r passed failed skipped < <(node setup/count.mjs vitest "$report" $?)
+printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+[ "$failed" -eq 0 ]
