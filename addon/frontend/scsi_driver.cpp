@@ -125,6 +125,7 @@ Result<ScsiResult> ScsiDriver::execute(const ScsiLun& lun, std::span<const uint8
   std::memset(memory().hostAddr(request.response.guestAddr), kNoResponse, request.response.size);
   const std::span<std::byte> data = dataOf(request);
   std::copy(out.begin(), out.end(), data.begin());
+  std::copy(in.begin(), in.end(), data.begin());
 
   const Result<SplitRing::Used> used = submitAndWait(chainOf(request), index);
   if (!used) return used.error();

@@ -44,7 +44,6 @@ ScsiQueue::~ScsiQueue() {
 }
 
 unsigned ScsiQueue::serve(unsigned budget) {
-  units_.refresh();
   unsigned served = 0;
   while (served < budget && wantsChains() && queue_.pop(free_->chain)) {
     ScsiRequest& request = *free_;
@@ -92,6 +91,8 @@ void ScsiQueue::dispatch(ScsiRequest& request) {
     case LunAddress::Kind::kLogicalUnit:
       break;
   }
+  // After the chain was taken: a guest that was told of a new disk finds it.
+  units_.refresh();
   if (!units_.hasTarget(address.target)) return finish(request, failed(Response::kBadTarget));
   if (address.kind == LunAddress::Kind::kLogicalUnit)
     request.unit = units_.find(address.target, address.lun);

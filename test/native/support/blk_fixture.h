@@ -32,6 +32,8 @@ class BlkFixture {
     bool anyEngine = true;
     uint16_t queues = 4;
     int64_t pollNanoseconds = 0;
+    std::shared_ptr<AccessFence> fence{};
+    Mailbox* mailbox = nullptr;
   };
 
   BlkFixture() : BlkFixture(Options{}) {}
@@ -56,8 +58,11 @@ class BlkFixture {
       events_.push_back(std::move(event));
       changed_.notify_all();
     };
-    auto model = std::make_unique<blk::BlkDevice>(
-        blk::BlkOptions{.queueCount = options.queues, .configWce = options.configWce}, *disk_);
+    auto model = std::make_unique<blk::BlkDevice>(blk::BlkOptions{.queueCount = options.queues,
+                                                                  .configWce = options.configWce,
+                                                                  .fence = options.fence,
+                                                                  .mailbox = options.mailbox},
+                                                  *disk_);
     auto attachment = Attachment::start(std::move(model), std::move(*listener), std::move(attach));
     REQUIRE(attachment.ok());
     attachment_ = std::move(*attachment);

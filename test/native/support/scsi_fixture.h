@@ -24,6 +24,14 @@ inline std::vector<std::byte> pattern(size_t size, unsigned seed) {
   return data;
 }
 
+/// GOOD, and all of its data moved.
+inline void checkGood(const Result<frontend::ScsiResult>& result) {
+  REQUIRE_MESSAGE(result.ok(), (result.ok() ? "" : result.error().message));
+  CHECK(result->response == VIRTIO_SCSI_S_OK);
+  CHECK(result->status == 0);
+  CHECK(result->residual == 0);
+}
+
 /// A virtio-scsi controller with one disk of 1 MiB at target 1, LUN 0, whose fence is open, and
 /// drivers that connect to it: the real core, in one process with its front end.
 class ScsiFixture {
