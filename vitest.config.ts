@@ -16,15 +16,6 @@ export default defineConfig({
       },
       {
         test: {
-          name: 'integration',
-          include: ['test/integration/**/*.test.ts'],
-          fileParallelism: false,
-          testTimeout: minute,
-          hookTimeout: minute,
-        },
-      },
-      {
-        test: {
           name: 'process',
           include: ['test/process/**/*.test.ts'],
           fileParallelism: false,

@@ -15,7 +15,6 @@ native      | doctest | build/native
 asan        | doctest | build/asan
 tsan        | doctest | build/tsan
 tidy        | check   | setup/tidy.sh build/asan
-integration | vitest  | integration
 process     | vitest  | process
 interop     | vitest  | interop
 '
