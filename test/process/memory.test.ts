@@ -23,18 +23,9 @@ it.each(['io_uring', 'libaio', 'sync'])(
     onTestFinished(() => {
       clearInterval(sampling);
     });
-    // Few blocks of the image, or most of the time would go into removing it.
-    const options = [
-      '--queues',
-      String(queues),
-      '--depth',
-      '64',
-      '--read',
-      '70',
-      '--range',
-      '256M',
-    ];
-    expect((await load(socketPath, ...options, '--seconds', '2')).errors).toBe(0);
+    // Reads alone: writes to holes would measure the host's file system for minutes.
+    const options = ['--queues', String(queues), '--depth', '64', '--seconds', '2'];
+    expect((await load(socketPath, ...options)).errors).toBe(0);
     console.log(`${engine}: ${(most / MB).toFixed(1)} MB`);
     expect(most).toBeGreaterThan(0);
     expect(most).toBeLessThanOrEqual(60 * MB + queues * 2 * MB);
