@@ -322,6 +322,16 @@ TEST_CASE("ring: memory that is added and removed while requests run") {
   }
 }
 
+TEST_CASE("ring: memory that a ring lies in can't be taken away, and the ring goes on") {
+  BlkFixture fixture;
+  auto driver = fixture.driver();
+  frontend::Connection& connection = driver->connection();
+  connection.setAskForReplies(true);
+  CHECK_FALSE(connection.remMemReg(driver->memory().regions()[0].description).ok());
+  CHECK_FALSE(connection.setMemTable({}, {}).ok());
+  checkServes(*driver);
+}
+
 TEST_CASE("ring: polling and sleeping workers serve alike") {
   for (const int64_t poll : {int64_t{0}, int64_t{50'000}}) {
     BlkFixture fixture({.pollNanoseconds = poll});

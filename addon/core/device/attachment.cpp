@@ -108,7 +108,22 @@ Status Attachment::setFeatures(uint64_t features) {
   return {};
 }
 
+Status Attachment::checkRingsWithin(const MemoryMap& map) {
+  Status outcome;
+  for (uint16_t i = 0; i < maxQueues() && outcome; ++i) {
+    if (!rings_[i].started) continue;
+    QueueWorker* owner = worker(i);
+    owner->call([&] {
+      outcome = owner->find(i)->queue->ring().checkWithin(map);
+      return true;
+    });
+  }
+  return outcome;
+}
+
 Status Attachment::setMemory(std::shared_ptr<const MemoryMap> map) {
+  // All rings before any: what is refused changes nothing.
+  if (Status within = checkRingsWithin(*map); !within) return within;
   map_ = std::move(map);
   Status outcome;
   for (auto& worker : workers_) {

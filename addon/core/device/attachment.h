@@ -52,6 +52,7 @@ class Attachment final : private vhost_user::Device {
   void run();
   QueueWorker* worker(uint16_t index) { return workers_[index % workers_.size()].get(); }
   Result<QueueWorker*> startedWorker(uint16_t index);
+  Status checkRingsWithin(const MemoryMap& map);
 
   // vhost_user::Device, on the control thread
   uint64_t features() const override;

@@ -57,7 +57,8 @@ class Device {
   /// The acknowledged bits, bit 30 and unoffered bits included (QEMU sends `any_layout` unasked).
   virtual Status setFeatures(uint64_t features) = 0;
 
-  /// Every queue uses the new map when this returns; requests in flight keep the old one alive.
+  /// Every queue uses the new map when this returns; requests in flight keep the old one alive. An
+  /// Error (a started ring doesn't lie in it) leaves every queue with the map it had.
   virtual Status setMemory(std::shared_ptr<const MemoryMap> map) = 0;
 
   /// Starts processing, which looks at the ring at once: a restarted back end's front end doesn't

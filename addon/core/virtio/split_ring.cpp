@@ -34,19 +34,32 @@ Status SplitRing::attach(const MemoryMap& map, const RingAddresses& addresses, u
   return {};
 }
 
-Status SplitRing::remap(const MemoryMap& map) {
-  auto* descriptors = map.fromFrontend(addresses_.descriptor, descriptorTableBytes(size_));
-  auto* available = map.fromFrontend(addresses_.available, availableRingBytes(size_));
-  auto* used = map.fromFrontend(addresses_.used, usedRingBytes(size_));
-  if (!descriptors || !available || !used)
+Result<SplitRing::Parts> SplitRing::locate(const MemoryMap& map) const {
+  const Parts parts{map.fromFrontend(addresses_.descriptor, descriptorTableBytes(size_)),
+                    map.fromFrontend(addresses_.available, availableRingBytes(size_)),
+                    map.fromFrontend(addresses_.used, usedRingBytes(size_))};
+  if (!parts.descriptors || !parts.available || !parts.used)
     return Error{0, "the ring does not lie in the guest memory that was shared"};
-  if (!isAligned(descriptors, alignof(Descriptor)) || !isAligned(available, alignof(uint16_t)) ||
-      !isAligned(used, alignof(UsedElement)))
+  if (!isAligned(parts.descriptors, alignof(Descriptor)) ||
+      !isAligned(parts.available, alignof(uint16_t)) ||
+      !isAligned(parts.used, alignof(UsedElement)))
     return Error{0, "the ring is misaligned in guest memory"};
-  descriptors_ = reinterpret_cast<Descriptor*>(descriptors);
-  available_ = reinterpret_cast<AvailableRing*>(available);
-  used_ = reinterpret_cast<UsedRing*>(used);
-  availableEvent_ = reinterpret_cast<uint16_t*>(used + usedRingBytes(size_) - sizeof(uint16_t));
+  return parts;
+}
+
+Status SplitRing::checkWithin(const MemoryMap& map) const {
+  const auto parts = locate(map);
+  return parts ? Status() : parts.error();
+}
+
+Status SplitRing::remap(const MemoryMap& map) {
+  const auto parts = locate(map);
+  if (!parts) return parts.error();
+  descriptors_ = reinterpret_cast<Descriptor*>(parts->descriptors);
+  available_ = reinterpret_cast<AvailableRing*>(parts->available);
+  used_ = reinterpret_cast<UsedRing*>(parts->used);
+  availableEvent_ =
+      reinterpret_cast<uint16_t*>(parts->used + usedRingBytes(size_) - sizeof(uint16_t));
   return {};
 }
 

@@ -25,8 +25,10 @@ class SplitRing {
   /// Error: size not a power of two up to 32768, a part not inside one region, or misaligned.
   Status attach(const MemoryMap& map, const RingAddresses& addresses, uint32_t size,
                 uint16_t lastAvailable, bool eventIndex);
-  /// The same ring in another map.
+  /// The same ring in another map, which it lies in.
   Status remap(const MemoryMap& map);
+  /// Whether it lies in `map`; errors as of attach().
+  Status checkWithin(const MemoryMap& map) const;
 
   uint32_t size() const { return size_; }
   /// SET/GET_VRING_BASE of a split ring.
@@ -60,6 +62,13 @@ class SplitRing {
   void suppressKick();
 
  private:
+  struct Parts {
+    std::byte* descriptors;
+    std::byte* available;
+    std::byte* used;
+  };
+  Result<Parts> locate(const MemoryMap& map) const;
+
   uint16_t loadAvailableIndex() const {
     return std::atomic_ref<uint16_t>(available_->index).load(std::memory_order_acquire);
   }
