@@ -69,8 +69,8 @@ TEST_CASE("scsi mailbox: data out counts as taken if the command succeeds, else 
   for (const auto& [status, size, residual] : std::vector<std::tuple<uint8_t, uint32_t, uint32_t>>{
            {0, 24, 0}, {2, 24, 24}, {0x18, 24, 24}, {0, 10000, 10000 - 8192}}) {
     Result<ScsiResult> result{Error{}};
-    const auto message = fixture.whileAnswering({.status = status}, [&, size = size] {
-      result = driver->execute(kLun, {{0x5f}}, std::vector<std::byte>(size));
+    const auto message = fixture.whileAnswering({.status = status}, [&, sent = size] {
+      result = driver->execute(kLun, {{0x5f}}, std::vector<std::byte>(sent));
     });
     CHECK(message.dataOut.size() == std::min<size_t>(size, 8192));
     REQUIRE(result.ok());
