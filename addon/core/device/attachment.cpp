@@ -63,15 +63,20 @@ void Attachment::run() {
     if (!next) reason = next.error().message;
     if (!next || !*next) break;
     options_.onEvent({Kind::kConnected, {}});
-    vhost_user::Session session(*this, std::move(**next), [this](const std::string& warning) {
-      options_.onEvent({Kind::kWarning, warning});
-    });
-    const Status ended = session.run(stop_.get());
+    const Status ended = serve(std::move(**next));
     options_.onEvent({Kind::kDisconnected, ended ? std::string() : ended.error().message});
   }
   workers_.clear();
   source_.reset();
   options_.onEvent({Kind::kEnded, std::move(reason)});
+}
+
+/// All that the connection had, its sockets included, is gone when this returns.
+Status Attachment::serve(vhost_user::Channel channel) {
+  vhost_user::Session session(*this, std::move(channel), [this](const std::string& warning) {
+    options_.onEvent({AttachmentEvent::Kind::kWarning, warning});
+  });
+  return session.run(stop_.get());
 }
 
 uint64_t Attachment::inFlight() const {

@@ -50,6 +50,7 @@ class Attachment final : private vhost_user::Device {
              std::unique_ptr<vhost_user::ConnectionSource> source, Options options);
 
   void run();
+  Status serve(vhost_user::Channel channel);
   QueueWorker* worker(uint16_t index) { return workers_[index % workers_.size()].get(); }
   Result<QueueWorker*> startedWorker(uint16_t index);
   Status checkRingsWithin(const MemoryMap& map);
