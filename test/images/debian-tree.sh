@@ -15,28 +15,32 @@ shift 2
 
 # The mirror is the one that this machine's own sources name.
 mirror=$(apt-get indextargets --no-release-info --format '$(REPO_URI)' 'Created-By: Packages' |
-  grep -m1 '/debian/*$')
+  grep -m1 '/debian/*$') || {
+  echo "no Debian archive in this machine's apt sources" >&2
+  exit 1
+}
 
 state=$HOLDFAST_APT/$suites
-mkdir -p "$state/etc/sources.list.d" "$state/etc/preferences.d" "$state/etc/apt.conf.d" \
-  "$state/state/lists/partial" "$state/cache/archives/partial"
-: >"$state/state/status"
+mkdir -p "$state/lists/partial" "$state/archives/partial"
+: >"$state/status"
 for suite in $(echo "$suites" | tr , ' '); do
   echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main"
-done >"$state/etc/sources.list"
+done >"$state/sources.list"
 
-# Mirrors keep old Release files of testing and backports past their date.
+# The machine's own settings but for sources and preferences, so its proxy counts. Mirrors keep old
+# Release files of testing and backports past their date.
 apt() {
   command=$1
   shift
-  "$command" -qq -o Dir::Etc="$state/etc" -o Dir::State="$state/state" \
-    -o Dir::State::status="$state/state/status" -o Dir::Cache="$state/cache" \
+  "$command" -qq -o Dir::Etc::sourcelist="$state/sources.list" -o Dir::Etc::sourceparts=/dev/null \
+    -o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null \
+    -o Dir::State="$state" -o Dir::State::status="$state/status" -o Dir::Cache="$state" \
     -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o Acquire::Languages=none \
     -o Acquire::Check-Valid-Until=false "$@"
 }
 
 apt apt-get update >&2
-archives=$state/cache/archives
+archives=$state/archives
 if [ -n "$alone" ]; then
   for package in "$@"; do
     newest=$(apt apt-cache pkgnames | grep -x "$package" | sort -V | tail -n 1)

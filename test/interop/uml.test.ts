@@ -45,7 +45,7 @@ describe('the disk of a guest of user-mode Linux', () => {
   });
 
   it('keeps 256 MiB of files', async () => {
-    await guest.run(makeFiles);
+    await guest.run(makeFiles(256));
     await guest.run(checkFiles);
   });
 

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 
+import { reconnectOptions } from '../../src/frontends/qemu.js';
 import { GuestProcess } from './guest-process.js';
 import { inTree, qemuGuest, type Tree } from './images.js';
 import { QmpClient } from './qmp-client.js';
@@ -24,19 +25,24 @@ export interface QemuOptions {
 
 export interface VhostUserBlkOptions {
   numQueues?: number;
-  /** In the spelling of QEMU up to 10. */
-  reconnectSeconds?: number;
+  /** What makes QEMU connect again: see reconnectOption. */
+  reconnect?: string;
+}
+
+/** Each QEMU's spelling of connecting again after a second. */
+export function reconnectOption(version: QemuVersion): string {
+  return version === '11' ? reconnectOptions.fromQemu11 : reconnectOptions.untilQemu10;
 }
 
 /** A disk at `socketPath`, and the shared memory that it needs. */
 export function vhostUserBlk(socketPath: string, options: VhostUserBlkOptions = {}): string[] {
-  const { numQueues, reconnectSeconds } = options;
-  const reconnect = reconnectSeconds === undefined ? '' : `,reconnect=${reconnectSeconds}`;
+  const { numQueues, reconnect } = options;
+  const again = reconnect === undefined ? '' : `,${reconnect}`;
   const queues = numQueues === undefined ? '' : `,num-queues=${numQueues}`;
   return [
     ...['-object', 'memory-backend-memfd,id=memory,size=512M,share=on'],
     ...['-machine', 'memory-backend=memory', '-m', '512M'],
-    ...['-chardev', `socket,id=disk,path=${socketPath}${reconnect}`],
+    ...['-chardev', `socket,id=disk,path=${socketPath}${again}`],
     ...['-device', `vhost-user-blk-pci,chardev=disk,bootindex=1${queues}`],
   ];
 }

@@ -4,7 +4,12 @@ import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 
 import { type BackEnd } from '../../support/back-end.js';
-import { type QemuGuest, type QemuVersion, vhostUserBlk } from '../../support/qemu-guest.js';
+import {
+  type QemuGuest,
+  type QemuVersion,
+  reconnectOption,
+  vhostUserBlk,
+} from '../../support/qemu-guest.js';
 import { useRig } from '../../support/rig.js';
 import { checkFiles, makeFiles, trimLargeFiles } from './files.js';
 
@@ -28,7 +33,10 @@ export function describeGuestDisk(version: QemuVersion): void {
       guest = await rig.qemu({
         version,
         cpus: 2,
-        disk: vhostUserBlk(rig.path('disk.sock'), { numQueues: 2, reconnectSeconds: 1 }),
+        disk: vhostUserBlk(rig.path('disk.sock'), {
+          numQueues: 2,
+          reconnect: reconnectOption(version),
+        }),
       });
       await guest.booted();
     });
@@ -38,7 +46,7 @@ export function describeGuestDisk(version: QemuVersion): void {
     });
 
     it('keeps 256 MiB of files', async () => {
-      await guest.run(makeFiles);
+      await guest.run(makeFiles(256));
       await guest.run(checkFiles);
     });
 
