@@ -21,6 +21,7 @@ interop     | vitest  | interop
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
+failures=$scratch/failures # what is shown again at the end
 
 # Each run_* shows its part's output on stderr and prints `passed failed skipped`.
 
@@ -32,7 +33,7 @@ run_check() { # COMMAND LINE: one test, passed when the command succeeds
 run_vitest() { # PROJECT
   node_modules/.bin/vitest run --project "$1" --reporter default --reporter json \
     --outputFile "$scratch/$1" >&2
-  node setup/count.mjs vitest "$scratch/$1" $?
+  node setup/count.mjs vitest "$scratch/$1" $? "$failures"
 }
 
 # Where sanitizers find the names of functions; Debian gives it a version.
@@ -55,7 +56,7 @@ run_doctest() { # DIRECTORY
   : >"$output"
   { configure_native "$1" && ninja -C "$1"; } >&2 &&
     "$1/test/holdfast-native-tests" --no-colors 2>&1 | tee "$output" >&2
-  node setup/count.mjs doctest "$output" $?
+  node setup/count.mjs doctest "$output" $? "$failures"
 }
 
 setup/packages.sh build test || exit 1
@@ -77,5 +78,6 @@ while IFS='|' read -r name kind argument; do
     "$name" "$p" "$f" "$s" $((SECONDS - start)))$'\n'
 done <<<"$table"
 
+[ ! -e "$failures" ] || { printf '\n=== failures\n' && cat "$failures"; }
 printf '\n%s\n%d passed, %d failed, %d skipped\n' "$summary" "$passed" "$failed" "$skipped"
 [ "$failed" -eq 0 ]

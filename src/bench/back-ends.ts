@@ -14,6 +14,8 @@ export interface Target {
 export interface BackEnd {
   /** For tables and plots. */
   label: string;
+  /** Where it fails in a case, the others go on. */
+  isPeer: boolean;
   /** The command line that serves `target` on `socketPath`; its process id stays that of the server. */
   command: (target: Target, socketPath: string) => string[];
 }
@@ -28,6 +30,7 @@ export type PeerName = (typeof peerNames)[number];
 export function holdfast(extraArguments: readonly string[]): BackEnd {
   return {
     label: 'holdfast',
+    isPeer: false,
     command: ({ path, writable }, socketPath) => [
       process.execPath,
       checkoutPath('dist/cli/main.js'),
@@ -50,6 +53,7 @@ export async function peer(name: PeerName): Promise<BackEnd[]> {
   const version = versionOf(enter);
   return asyncIo.map((aio) => ({
     label: `QEMU ${version} ${aio}`,
+    isPeer: true,
     command: (target, socketPath) => enter(storageDaemon(aio, target, socketPath)),
   }));
 }

@@ -1,6 +1,7 @@
 /** The whole benchmark: the device, the back ends, all cases, and what came of them. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, cpus, release } from 'node:os';
+import { Failure } from '../util/failure.js';
 import { openBenchDevice, type BenchDevice } from './bench-device.js';
 import { holdfast, peer, type BackEnd, type PeerName } from './back-ends.js';
 import type { BenchCase } from './cases.js';
@@ -118,6 +119,9 @@ async function measure(
     });
     const after = sampleCpu(process.pid);
     return { load, ...loadBetween(before, after, onlineCpus()) };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    throw new Failure(error.exitCode, [error.message, server.lastWords].join('; '));
   } finally {
     await server.stop();
     rmSync(socketPath, { force: true });

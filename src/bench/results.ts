@@ -24,8 +24,15 @@ export interface CaseResult {
   kind: BenchCase['kind'];
   /** Rounds not counted because something else used the CPUs meanwhile. */
   thrownOut: number;
-  /** The first is holdfast. */
+  /** Those that could do it; the first is holdfast. */
   backEnds: BackEndResult[];
+  failures: BackEndFailure[];
+}
+
+/** A peer that ended or refused; it takes no part in the comparison of this case. */
+export interface BackEndFailure {
+  backEnd: string;
+  reason: string;
 }
 
 export interface Machine {

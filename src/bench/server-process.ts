@@ -48,6 +48,11 @@ export class ServerProcess {
     return this.#child.pid ?? 0;
   }
 
+  /** The last line on its stderr. */
+  get lastWords(): string {
+    return this.#stderr.trim().split('\n').at(-1) ?? '';
+  }
+
   async stop(): Promise<void> {
     if (this.#ended) return;
     const closed = once(this.#child, 'exit');

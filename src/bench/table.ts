@@ -19,7 +19,8 @@ export function renderCase(result: CaseResult): string {
           ['', 'kIOPS', 'MB/s', 'p50 us', 'p99 us', 'p99.9 us', 'CPU us/IO'],
           ...summaries.map(loadRow),
         ];
-  return [heading, ...alignColumns(rows), ...comparisonLines(result), ''].join('\n');
+  const failures = result.failures.map(({ backEnd, reason }) => `  ${backEnd} failed: ${reason}`);
+  return [heading, ...alignColumns(rows), ...comparisonLines(result), ...failures, ''].join('\n');
 }
 
 function idleRow([label, { serverCores }]: readonly [string, Summary]): Row {

@@ -103,7 +103,7 @@ bool QueueWorker::turn() {
   work += count;
   for (ServedQueue& served : queues_) {
     work += served.handler->collect();
-    served.queue->publish();
+    served.queue->publish(served.queue->serving() && served.handler->wantsChains());
   }
   return work > 0;
 }

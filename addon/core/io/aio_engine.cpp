@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 
@@ -61,8 +62,10 @@ class AioEngine final : public IoEngine {
       default:
         ::io_prep_fdsync(&block, fd);
     }
-    ::io_set_eventfd(&block, completion_.get());
     block.data = &request;
+    if (request.kind == IoKind::kSync || inlineRuns_ < kInlineRuns)
+      ::io_set_eventfd(&block, completion_.get());
+    account(request, 1);
     prepared_[preparedCount_++] = &block;
     ++inFlight_;
   }
@@ -81,6 +84,7 @@ class AioEngine final : public IoEngine {
     }
     preparedCount_ -= from;
     for (unsigned i = 0; i < preparedCount_; ++i) prepared_[i] = prepared_[from + i];
+    if (from) learnWhenItCompletes();
   }
 
   unsigned reap(std::span<IoRequest*> completed) override {
@@ -94,10 +98,35 @@ class AioEngine final : public IoEngine {
 
   void sleep() override {
     if (!failed_.empty()) return;
-    waiter_.wait();
+    waiter_.wait(silent_ == 0 ? FdWaiter::kForever : kSilentMilliseconds);
   }
 
  private:
+  /// IOCB_FLAG_RESFD, which libaio sets without a name.
+  static constexpr unsigned kSignals = 1 << 0;
+  /// Submissions in a row that completed before io_submit returned, as a RAM disk's do.
+  static constexpr unsigned kInlineRuns = 64;
+  /// How long to sleep when a silent request is still on its way.
+  static constexpr int kSilentMilliseconds = 1;
+
+  /// Signalling a completion costs about a tenth of a request to a RAM disk, where nobody ever
+  /// sleeps for one: reads and writes of such a device are silent. The first that is still on its
+  /// way when io_submit returns ends that.
+  void learnWhenItCompletes() {
+    if (!ring_) return;
+    const unsigned tail = std::atomic_ref<unsigned>(ring_->tail).load(std::memory_order_acquire);
+    const unsigned head = std::atomic_ref<unsigned>(ring_->head).load(std::memory_order_relaxed);
+    const unsigned ready = tail >= head ? tail - head : tail + ring_->nr - head;
+    inlineRuns_ = ready >= transfers_ ? std::min(inlineRuns_ + 1, kInlineRuns) : 0;
+  }
+
+  /// `change`: 1 for a request that goes to the kernel, -1 for one that comes back.
+  void account(const IoRequest& request, int change) {
+    if (request.kind == IoKind::kSync) return;
+    transfers_ += change;
+    if (!(request.controlBlock.u.c.flags & kSignals)) silent_ += change;
+  }
+
   unsigned reapFromRing(std::span<IoRequest*> completed) {
     std::atomic_ref<unsigned> sharedHead(ring_->head);
     const unsigned tail = std::atomic_ref<unsigned>(ring_->tail).load(std::memory_order_acquire);
@@ -120,14 +149,16 @@ class AioEngine final : public IoEngine {
     return got > 0 ? static_cast<unsigned>(got) : 0;
   }
 
-  static IoRequest* finished(const io_event& event) {
+  IoRequest* finished(const io_event& event) {
     auto* request = static_cast<IoRequest*>(event.data);
     request->transferred = static_cast<int64_t>(event.res);
+    account(*request, -1);
     return request;
   }
 
   void fail(iocb& block, int error) {
     auto* request = static_cast<IoRequest*>(block.data);
+    account(*request, -1);
     request->transferred = error;
     failed_.push(*request);
   }
@@ -137,6 +168,9 @@ class AioEngine final : public IoEngine {
   EventFd completion_;
   FdWaiter waiter_;
   IoRequestList failed_;
+  unsigned transfers_ = 0;  // reads and writes with the kernel, also finished ones not yet reaped
+  unsigned silent_ = 0;     // of these, those that signal no completion
+  unsigned inlineRuns_ = 0;
   unsigned preparedCount_ = 0;
   iocb* prepared_[kDepth];
 };

@@ -19,9 +19,9 @@ void FdWaiter::unwatch(int fd) {
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
 }
 
-void FdWaiter::wait() {
+void FdWaiter::wait(int timeout) {
   epoll_event events[16];
-  ::epoll_wait(epoll_.get(), events, 16, -1);
+  ::epoll_wait(epoll_.get(), events, 16, timeout);
 }
 
 }  // namespace holdfast

@@ -11,7 +11,9 @@ class FdWaiter {
   FdWaiter();
   Status watch(int fd);
   void unwatch(int fd);
-  void wait();
+  static constexpr int kForever = -1;
+  /// Until one of them is signalled, or so many milliseconds.
+  void wait(int timeout = kForever);
 
  private:
   UniqueFd epoll_;

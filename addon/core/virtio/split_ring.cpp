@@ -29,7 +29,7 @@ Status SplitRing::attach(const MemoryMap& map, const RingAddresses& addresses, u
   if (Status mapped = remap(map); !mapped) return mapped;
   lastAvailable_ = lastAvailable;
   // The used index is the device's own, but it survives in the ring over a reconnect.
-  nextUsed_ = publishedUsed_ = loadRelaxed(used_->index);
+  nextUsed_ = signalledUsed_ = loadRelaxed(used_->index);
   signalAlways_ = true;
   return {};
 }
@@ -75,10 +75,9 @@ SplitRing::Pop SplitRing::pop(const MemoryMap& map, DescriptorChain& chain) {
   return Pop::kChain;
 }
 
-bool SplitRing::publish() {
-  const uint16_t before = publishedUsed_;
-  publishedUsed_ = nextUsed_;
-  std::atomic_ref<uint16_t>(used_->index).store(nextUsed_, std::memory_order_release);
+bool SplitRing::wantsInterrupt() {
+  const uint16_t before = signalledUsed_;
+  signalledUsed_ = nextUsed_;
   // The index must be visible before the driver's wish is read (2.7.7.2), or both sides sleep.
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (signalAlways_) {

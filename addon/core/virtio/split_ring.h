@@ -52,9 +52,14 @@ class SplitRing {
     element.length = length;
     ++nextUsed_;
   }
-  bool hasUnpublished() const { return nextUsed_ != publishedUsed_; }
-  /// Stores the used index and says whether the driver wants an interrupt for it.
-  bool publish();
+  /// Shows what was pushed to a driver that looks.
+  void publish() {
+    std::atomic_ref<uint16_t>(used_->index).store(nextUsed_, std::memory_order_release);
+  }
+  /// How many elements the driver was not interrupted for or asked about yet.
+  uint16_t unsignalled() const { return static_cast<uint16_t>(nextUsed_ - signalledUsed_); }
+  /// Whether the driver wants an interrupt for what is published; for each element it is asked once.
+  bool wantsInterrupt();
 
   /// Asks for a kick at the next available entry. Check hasAvailable() again afterwards.
   void requestKick();
@@ -82,7 +87,7 @@ class SplitRing {
   uint32_t size_ = 0;
   uint16_t lastAvailable_ = 0;
   uint16_t nextUsed_ = 0;
-  uint16_t publishedUsed_ = 0;
+  uint16_t signalledUsed_ = 0;
   bool eventIndex_ = false;
   bool signalAlways_ = false;
   uint32_t cachedRegion_ = 0;

@@ -61,9 +61,12 @@ bool Virtqueue::pop(DescriptorChain& chain) {
   return popped == SplitRing::Pop::kChain;
 }
 
-void Virtqueue::publish() {
-  if (broken_ || !ring_.hasUnpublished()) return;
-  if (ring_.publish() && call_) {
+void Virtqueue::publish(bool moreToStart) {
+  if (broken_ || ring_.unsignalled() == 0) return;
+  ring_.publish();
+  const bool backlog = moreToStart && ring_.available() >= kBacklog;
+  if (backlog && ring_.unsignalled() < kSignalBatch) return;
+  if (ring_.wantsInterrupt() && call_) {
     counters_.calls.add();
     signalFd(call_.get());
   }

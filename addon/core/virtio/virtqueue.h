@@ -20,6 +20,12 @@ struct QueueCounters {
 /// A started virtqueue: the ring, its event fds and what is in flight. Owned by one queue worker.
 class Virtqueue {
  public:
+  /// An interrupt wakes the driver's CPU, which costs as much as several requests. Fewer waiting
+  /// chains than this, and the device might idle before the driver has woken up.
+  static constexpr uint16_t kBacklog = 32;
+  /// Most finished chains that an interrupt is put off for.
+  static constexpr uint16_t kSignalBatch = 64;
+
   Virtqueue(uint16_t index, QueueCounters& counters) : index_(index), counters_(counters) {}
 
   uint16_t index() const { return index_; }
@@ -64,8 +70,10 @@ class Virtqueue {
     counters_.completed.add();
     --epoch.inFlight;
   }
-  /// Shows finished chains to the driver; interrupts it if it asked.
-  void publish();
+  /// Shows finished chains to the driver; interrupts it if it asked. With `moreToStart` this is
+  /// called again after at once starting chains that wait: the interrupt can then be put off while
+  /// so many wait that the driver's next ones aren't needed to keep us at work.
+  void publish(bool moreToStart = false);
 
  private:
   const uint16_t index_;

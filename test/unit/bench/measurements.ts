@@ -38,5 +38,5 @@ export function caseResult(
   backEnds: BackEndResult[],
   thrownOut = 0,
 ): CaseResult {
-  return { name: 'a-case', title: 'what it does', kind, thrownOut, backEnds };
+  return { name: 'a-case', title: 'what it does', kind, thrownOut, backEnds, failures: [] };
 }

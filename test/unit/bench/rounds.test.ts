@@ -2,10 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { casesByName } from '../../../src/bench/cases.js';
 import { runRounds } from '../../../src/bench/rounds.js';
 import type { Measurement } from '../../../src/bench/results.js';
+import { ExitCode, Failure } from '../../../src/util/failure.js';
 import { measurement, type Figures } from './measurements.js';
 
 const [benchCase] = casesByName('randread-qd1');
-const backEnds = ['a', 'b', 'c'].map((label) => ({ label }));
+const backEnds = ['a', 'b', 'c'].map((label) => ({ label, isPeer: label !== 'a' }));
 const limits = { foreignCores: 0.05, steal: 0.02 };
 
 /** Runs three rounds; `disturb` says what happens in the nth measurement, counted from 1. */
@@ -17,9 +18,10 @@ async function threeRounds(disturb: (number: number) => Partial<Figures>) {
     rounds: 3,
     limits,
     random: () => 0,
-    measure: ({ label }): Promise<Measurement> => {
+    measure: async ({ label }): Promise<Measurement> => {
       measured.push(label);
-      return Promise.resolve(measurement({ iops: measured.length, ...disturb(measured.length) }));
+      await Promise.resolve();
+      return measurement({ iops: measured.length, ...disturb(measured.length) });
     },
     onMeasured: ({ label }, round, _, quiet) => {
       if (!quiet) loud.push(`${label}${round}`);
@@ -64,10 +66,23 @@ describe('runRounds', () => {
     expect(result.backEnds.map(({ rounds }) => rounds.length)).toEqual([1, 1, 1]);
   });
 
-  it('ends with the first failure', async () => {
+  it('goes on without a peer that fails', async () => {
+    const { result, measured } = await threeRounds((n) => {
+      if (n === 5) throw new Failure(ExitCode.internal, 'gone');
+      return {};
+    });
+    expect(measured).toBe('abcabcac');
+    expect(result.backEnds.map(({ backEnd }) => backEnd)).toEqual(['a', 'c']);
+    expect(result.failures).toEqual([{ backEnd: 'b', reason: 'gone' }]);
+  });
+
+  it.each([
+    ['failure of our own', 4, new Failure(ExitCode.internal, 'no server')],
+    ['bug', 2, new Error('no server')],
+  ])('ends with a %s', async (_, number, error) => {
     await expect(
       threeRounds((n) => {
-        if (n === 2) throw new Error('no server');
+        if (n === number) throw error;
         return {};
       }),
     ).rejects.toThrow('no server');
