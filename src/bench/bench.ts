@@ -6,6 +6,7 @@ import { openBenchDevice, type BenchDevice } from './bench-device.js';
 import { holdfast, peer, type BackEnd, type PeerName } from './back-ends.js';
 import type { BenchCase } from './cases.js';
 import { loadBetween, sampleCpu } from './cpu-load.js';
+import { lockReleased } from './lock-released.js';
 import { runLoad } from './load-generator.js';
 import type { BenchReport, CaseResult, Measurement } from './results.js';
 import { runRounds, type QuietLimits } from './rounds.js';
@@ -104,6 +105,7 @@ async function measure(
   options: BenchOptions,
 ): Promise<Measurement> {
   options.signal.throwIfAborted();
+  await lockReleased(device.path);
   const command = backEnd.command(device, socketPath);
   const server = await ServerProcess.start(command, socketPath, options.serverCpu);
   try {

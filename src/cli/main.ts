@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module';
-import { program, type CommanderError } from 'commander';
+import { type Command, program, type CommanderError } from 'commander';
 import { ExitCode } from '../util/failure.js';
 import { benchCommand } from './bench-command.js';
+import { prCommand } from './pr-command.js';
 import { qemuArgsCommand } from './qemu-args-command.js';
 import { serveCommand } from './serve-command.js';
 
@@ -14,12 +15,17 @@ program
   .version(version)
   // The default, since vhost-user's back-end conventions know a program, no subcommands.
   .addCommand(serveCommand(), { isDefault: true })
+  .addCommand(prCommand())
   .addCommand(benchCommand())
   .addCommand(qemuArgsCommand());
+
+function commandsOf(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(commandsOf)];
+}
 
 function exit(error: CommanderError): never {
   process.exit(error.exitCode === 0 ? ExitCode.ok : ExitCode.usage);
 }
-for (const command of [program, ...program.commands]) command.exitOverride(exit);
+for (const command of commandsOf(program)) command.exitOverride(exit);
 
 await program.parseAsync();

@@ -1,6 +1,38 @@
 /** Parsers of option values; what they refuse becomes commander's usage error. */
 import { InvalidArgumentError } from 'commander';
+import type { DeviceKind } from '../daemon/serve-options.js';
 import { serialLengthMax } from '../device/serial.js';
+import { isInitiatorName } from '../pr/nexus.js';
+import { type Designator, parseDesignator } from '../scsi/designator.js';
+
+/** For an option that may be given several times: the values of all of them in order. */
+export function collected<T>(parse: (text: string) => T): (text: string, before?: T[]) => T[] {
+  return (text, before = []) => [...before, parse(text)];
+}
+
+export function deviceKind(text: string): DeviceKind {
+  if (text !== 'blk' && text !== 'scsi') throw new InvalidArgumentError('It must be blk or scsi.');
+  return text;
+}
+
+export function initiatorName(text: string): string {
+  if (!isInitiatorName(text)) {
+    throw new InvalidArgumentError(
+      'It must be an iSCSI name, such as iqn.2026-11.org.example:vm1, or eui. or naa. and digits.',
+    );
+  }
+  return text.toLowerCase();
+}
+
+export function designator(text: string): Designator {
+  const parsed = parseDesignator(text);
+  if (parsed === undefined) {
+    throw new InvalidArgumentError(
+      'It must be naa. with 16 or 32 hexadecimal digits, or eui. with 16, 24 or 32.',
+    );
+  }
+  return parsed;
+}
 
 /** A parser of decimal integers from `min` to `max`. */
 export function integerBetween(min: number, max: number): (text: string) => number {

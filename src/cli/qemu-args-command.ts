@@ -1,11 +1,22 @@
-import { Command } from 'commander';
-import { qemuLines } from '../frontends/qemu.js';
+import { Command, Option } from 'commander';
+import { qemuLines, type VhostUserDevice } from '../frontends/qemu.js';
+import { deviceKind } from './option-values.js';
+
+interface QemuArguments {
+  socketPath: string;
+  device: VhostUserDevice;
+}
 
 export function qemuArgsCommand(): Command {
   return new Command('qemu-args')
     .description('print the QEMU arguments that attach a guest to a served disk')
     .requiredOption('--socket-path <path>', 'socket of holdfast serve')
-    .action(({ socketPath }: { socketPath: string }) => {
-      console.log(qemuLines(socketPath));
+    .addOption(
+      new Option('--device <kind>', 'what it serves: blk or scsi')
+        .argParser(deviceKind)
+        .default('blk'),
+    )
+    .action(({ socketPath, device }: QemuArguments) => {
+      console.log(qemuLines(socketPath, device));
     });
 }

@@ -1,52 +1,115 @@
 /** `holdfast serve`, in the conventions of vhost-user's back-end programs (vhost-user.rst). */
 import { Command, Option } from 'commander';
 import { ProcessSignals } from '../daemon/process-signals.js';
-import type { Endpoint, ServeOptions } from '../daemon/serve-options.js';
+import { defaultInitiatorName } from '../daemon/initiator-name.js';
+import type {
+  DeviceKind,
+  DiskSettings,
+  Endpoint,
+  GuestSettings,
+  ServeOptions,
+} from '../daemon/serve-options.js';
 import { serve } from '../daemon/serve.js';
+import type { Designator } from '../scsi/designator.js';
 import { createLogger } from '../telemetry/logger.js';
 import { ExitCode, Failure } from '../util/failure.js';
 import { exitImmediately } from '../util/libc.js';
-import { blockSize, fileMode, integerBetween, serial } from './option-values.js';
+import {
+  blockSize,
+  collected,
+  designator,
+  deviceKind,
+  fileMode,
+  initiatorName,
+  integerBetween,
+  serial,
+} from './option-values.js';
 
 /** A vring index has 8 bits (VHOST_USER_VRING_IDX_MASK). */
 const numQueuesMax = 256;
+/** Of a virtio-scsi device, beside its request queues: control and event queue. */
+const scsiOtherQueues = 2;
 const pollMicrosecondsMax = 1000;
 
 const capabilities = { type: 'block', features: ['read-only', 'blk-file'] };
 
 /** What commander makes of the options. */
 interface ServeArguments {
-  socketPath?: string;
-  fd?: number;
-  connect?: string;
-  blkFile: string;
+  socketPath?: string[];
+  fd?: number[];
+  connect?: string[];
+  device: DeviceKind[];
+  initiatorName: string[];
+  blkFile: string[];
   readOnly?: true;
-  serial?: string;
+  serial: string[];
+  designator: Designator[];
+  reservationState: string[];
   blkSize: number;
   numQueues: number;
   pollUs: number;
-  ioEngine: ServeOptions['engine'];
+  ioEngine: DiskSettings['engine'];
   configWce?: true;
+  scsiPassthrough?: true;
+  scsiConfig?: true;
   socketMode: number;
+  controlSocket?: string;
 }
 
 export function serveCommand(): Command {
   return (
     new Command('serve')
-      .description('serve a raw image or a block device as a vhost-user-blk back end')
-      .addOption(new Option('--socket-path <path>', 'listen here').conflicts(['fd', 'connect']))
+      .description(
+        'serve raw images or block devices to guests, as vhost-user-blk or vhost-user-scsi back end',
+      )
+      .addOption(
+        new Option('--socket-path <path>', 'listen here; more than once: for several guests')
+          .argParser(collected((text) => text))
+          .conflicts(['fd', 'connect']),
+      )
       .addOption(
         new Option('--fd <number>', 'serve on this inherited socket, listening or connected')
-          .argParser(integerBetween(0, 2 ** 31 - 1))
+          .argParser(collected(integerBetween(0, 2 ** 31 - 1)))
           .conflicts('connect'),
       )
-      .option('--connect <path>', 'connect here as a client, again after each disconnect')
-      .requiredOption('--blk-file <path>', 'raw image or block device')
-      .option('--read-only', 'refuse writes')
       .option(
-        '--serial <text>',
-        'serial number, at most 20 bytes (default: from the image)',
-        serial,
+        '--connect <path>',
+        'connect here as a client, again after each disconnect',
+        collected((text) => text),
+      )
+      .addOption(
+        new Option(
+          '--device <kind>',
+          'blk or scsi; the nth for the nth guest, the last for all others',
+        )
+          .argParser(collected(deviceKind))
+          .default([], 'blk'),
+      )
+      .addOption(
+        new Option('--initiator-name <name>', "iSCSI name of the nth guest's nexus")
+          .argParser(collected(initiatorName))
+          .default([], 'from the socket'),
+      )
+      .addOption(
+        new Option('--blk-file <path>', 'raw image or block device; the nth is LUN n of scsi')
+          .argParser(collected((text) => text))
+          .makeOptionMandatory(),
+      )
+      .option('--read-only', 'refuse writes')
+      .addOption(
+        new Option('--serial <text>', 'serial number of the nth disk, at most 20 bytes')
+          .argParser(collected(serial))
+          .default([], 'from the image'),
+      )
+      .addOption(
+        new Option('--designator <name>', 'naa.HEX or eui.HEX, the SCSI name of the nth disk')
+          .argParser(collected(designator))
+          .default([], "the device's own, or from the serial"),
+      )
+      .addOption(
+        new Option('--reservation-state <file>', "where the nth disk's reservations are kept")
+          .argParser(collected((text) => text))
+          .default([], 'IMAGE.reservations'),
       )
       .addOption(
         new Option('--blk-size <bytes>', 'logical block size')
@@ -70,12 +133,15 @@ export function serveCommand(): Command {
           .choices(['auto', 'io_uring', 'libaio', 'sync'])
           .default('auto'),
       )
-      .option('--config-wce', 'let the guest switch its write cache off and on')
+      .option('--config-wce', 'blk: let the guest switch its write cache off and on')
+      .option('--scsi-passthrough', 'blk: offer VIRTIO_BLK_F_SCSI, for reservations in-band')
+      .option('--scsi-config', 'scsi: serve the config space, which user-mode Linux asks for')
       .addOption(
         new Option('--socket-mode <mode>', 'permission bits of the socket')
           .argParser(fileMode)
           .default(0o660, '0660'),
       )
+      .option('--control-socket <path>', 'listen here for holdfast pr (JSON-RPC 2.0, mode 0600)')
       .option('--print-capabilities', 'print the capabilities as JSON and exit')
       // While parsing, as commander does --version: all other options are to be ignored.
       .on('option:print-capabilities', () => {
@@ -83,31 +149,65 @@ export function serveCommand(): Command {
         process.exit(ExitCode.ok);
       })
       .action(async (args: ServeArguments, command: Command) => {
-        const endpoint = endpointOf(args);
-        if (endpoint === undefined) {
-          command.error('error: one of --socket-path, --fd and --connect is needed');
-        }
-        await run({
-          endpoint,
-          blkFile: args.blkFile,
-          readOnly: args.readOnly ?? false,
-          serial: args.serial,
-          blockSize: args.blkSize,
-          engine: args.ioEngine,
-          numQueues: args.numQueues,
-          pollMicroseconds: args.pollUs,
-          configWce: args.configWce ?? false,
-          socketMode: args.socketMode,
-        });
+        const options = serveOptions(args, (message) => command.error(`error: ${message}`));
+        await run(options);
       })
   );
 }
 
-function endpointOf(args: ServeArguments): Endpoint | undefined {
-  if (args.socketPath !== undefined) return { socketPath: args.socketPath };
-  if (args.fd !== undefined) return { socketFd: args.fd };
-  if (args.connect !== undefined) return { connectPath: args.connect };
-  return undefined;
+function serveOptions(args: ServeArguments, refuse: (message: string) => never): ServeOptions {
+  const endpoints = endpointsOf(args);
+  if (endpoints.length === 0) refuse('one of --socket-path, --fd and --connect is needed');
+  const guests = endpoints.map((endpoint, index): GuestSettings => ({
+    endpoint,
+    device: args.device[index] ?? args.device.at(-1) ?? 'blk',
+    initiatorName: args.initiatorName[index] ?? defaultInitiatorName(endpoint, index),
+  }));
+  const disks = args.blkFile.map((blkFile, index): DiskSettings => ({
+    blkFile,
+    readOnly: args.readOnly ?? false,
+    serial: args.serial[index],
+    designator: args.designator[index],
+    reservationState: args.reservationState[index],
+    blockSize: args.blkSize,
+    engine: args.ioEngine,
+  }));
+  for (const [option, values, most] of [
+    ['--device', args.device, guests],
+    ['--initiator-name', args.initiatorName, guests],
+    ['--serial', args.serial, disks],
+    ['--designator', args.designator, disks],
+    ['--reservation-state', args.reservationState, disks],
+  ] as const) {
+    if (values.length > most.length) refuse(`${option} is given more than ${most.length} times`);
+  }
+  const names = guests.map((guest) => guest.initiatorName.toLowerCase());
+  if (new Set(names).size < names.length) {
+    refuse('two guests have the same --initiator-name: they could not be fenced apart');
+  }
+  if (disks.length > 1 && guests.some(({ device }) => device === 'blk')) {
+    refuse('a blk device has one disk: give one --blk-file, or --device scsi');
+  }
+  const anyScsi = guests.some(({ device }) => device === 'scsi');
+  return {
+    disks,
+    guests,
+    numQueues: anyScsi ? Math.min(args.numQueues, numQueuesMax - scsiOtherQueues) : args.numQueues,
+    pollMicroseconds: args.pollUs,
+    configWce: args.configWce ?? false,
+    scsiPassthrough: args.scsiPassthrough ?? false,
+    scsiConfig: args.scsiConfig ?? false,
+    socketMode: args.socketMode,
+    controlSocket: args.controlSocket,
+  };
+}
+
+function endpointsOf({ socketPath = [], fd = [], connect = [] }: ServeArguments): Endpoint[] {
+  return [
+    ...socketPath.map((socketPath) => ({ socketPath })),
+    ...fd.map((socketFd) => ({ socketFd })),
+    ...connect.map((connectPath) => ({ connectPath })),
+  ];
 }
 
 async function run(options: ServeOptions): Promise<void> {

@@ -1,34 +1,39 @@
-/** One disk at one endpoint: what the data plane reports of it, and how it is stopped. */
+/** A device at its endpoint: what the data plane reports of it, and how it is stopped. */
 import { fstatSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import type { AttachmentEvent, NativeAttachment, NativeDisk } from '../native/addon.js';
+import type { AttachmentEvent, EndpointOptions, NativeAttachment } from '../native/addon.js';
 import { PeerLog } from '../telemetry/peer-log.js';
 import { errnoOf, ExitCode, Failure, messageOf } from '../util/failure.js';
-import type { Endpoint, ServeOptions } from './serve-options.js';
+import type { Endpoint } from './serve-options.js';
 
-export class Attachment {
-  readonly #native: NativeAttachment;
+export class Attachment<Native extends NativeAttachment> {
+  readonly native: Native;
   readonly #log: PeerLog;
+  readonly #onDisconnected: () => void;
   readonly #end = new AbortController();
   #disconnectReason = '';
+  #connected = false;
 
-  /** @throws Failure (socket) if the endpoint can't be had. */
-  constructor(disk: NativeDisk, options: ServeOptions, log: Logger) {
-    const { endpoint, numQueues, pollMicroseconds, configWce, socketMode } = options;
+  /**
+   * @param open starts the device at the endpoint
+   * @param onDisconnected called when a front end has gone
+   * @throws Failure (socket) if the endpoint can't be had.
+   */
+  constructor(
+    endpoint: Endpoint,
+    log: Logger,
+    open: (events: Pick<EndpointOptions, 'onEvent'>) => Native,
+    onDisconnected: () => void,
+  ) {
     this.#log = new PeerLog(log);
+    this.#onDisconnected = onDisconnected;
     if ('socketFd' in endpoint) refuseOtherThanSocket(endpoint.socketFd);
+    const onEvent = (event: AttachmentEvent) => {
+      this.#onEvent(event);
+    };
     try {
-      this.#native = disk.attach({
-        ...endpoint,
-        socketMode,
-        numQueues,
-        pollMicroseconds,
-        configWce,
-        onEvent: (event) => {
-          this.#onEvent(event);
-        },
-      });
+      this.native = open({ onEvent });
     } catch (error) {
       throw new Failure(ExitCode.socket, attachAdvice(endpoint, error), { cause: error });
     }
@@ -44,9 +49,13 @@ export class Attachment {
     return this.ended.aborted ? String(this.ended.reason) : '';
   }
 
+  get connected(): boolean {
+    return this.#connected;
+  }
+
   /** Requests inside the kernel. */
   inFlight(): number {
-    return this.#native.inFlight();
+    return this.native.inFlight();
   }
 
   /** Stops and drains; false if I/O was left after `milliseconds`. */
@@ -54,7 +63,7 @@ export class Attachment {
     const timer = new AbortController();
     try {
       return await Promise.race([
-        this.#native.stop().then(() => true),
+        this.native.stop().then(() => true),
         delay(milliseconds, false, { signal: timer.signal }),
       ]);
     } finally {
@@ -65,12 +74,15 @@ export class Attachment {
   #onEvent(event: AttachmentEvent): void {
     switch (event.type) {
       case 'connected':
+        this.#connected = true;
         this.#log.info('front end connected');
         break;
       case 'disconnected':
+        this.#connected = false;
         this.#disconnectReason = event.reason;
         if (event.reason === '') this.#log.info('front end disconnected');
         else this.#log.warn(`front end disconnected: ${event.reason}`);
+        this.#onDisconnected();
         break;
       case 'warning':
         this.#log.warn(event.message);

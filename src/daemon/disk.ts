@@ -1,11 +1,10 @@
 /** From a path to a disk that may be served: opened, locked, checked. */
 import type { Logger } from 'pino';
-import { openImage, refuseClaimedDevice } from '../device/image.js';
-import { defaultSerial } from '../device/serial.js';
+import { type Image, openImage, refuseClaimedDevice } from '../device/image.js';
 import { takeWriterLock } from '../device/writer-lock.js';
 import type { NativeAddon, NativeDisk } from '../native/addon.js';
 import { ExitCode, Failure, messageOf } from '../util/failure.js';
-import type { ServeOptions } from './serve-options.js';
+import type { DiskSettings } from './serve-options.js';
 
 /**
  * The lock comes first, on the open file description that will do the I/O: nothing of the image is
@@ -13,28 +12,31 @@ import type { ServeOptions } from './serve-options.js';
  * @returns undefined if `stop` was aborted while waiting for the lock.
  * @throws Failure (image, imageInUse) with what to do.
  */
-export async function openDisk(
-  addon: NativeAddon,
-  options: ServeOptions,
+export async function openLockedImage(
+  { blkFile, readOnly }: DiskSettings,
   log: Logger,
   stop: AbortSignal,
-): Promise<NativeDisk | undefined> {
-  const image = openImage(options.blkFile, options.readOnly);
+): Promise<Image | undefined> {
+  const image = openImage(blkFile, readOnly);
   if (!(await takeWriterLock(image, log, stop))) return undefined;
   refuseClaimedDevice(image);
-  return openNative(addon, {
-    fd: image.fd,
-    path: image.path,
-    readOnly: image.readOnly,
-    serial: options.serial ?? defaultSerial(image),
-    blockSize: options.blockSize,
-    engine: options.engine,
-  });
+  return image;
 }
 
-function openNative(addon: NativeAddon, options: Parameters<NativeAddon['openDisk']>[0]) {
+/**
+ * @param onResize told of a new size, bytes
+ * @throws Failure (image) where it can't be served as the settings want
+ */
+export function openNativeDisk(
+  addon: NativeAddon,
+  image: Image,
+  serial: string,
+  { blockSize, engine }: DiskSettings,
+  onResize: (sizeBytes: number) => void,
+): NativeDisk {
+  const { fd, path, readOnly } = image;
   try {
-    return addon.openDisk(options);
+    return addon.openDisk({ fd, path, readOnly, serial, blockSize, engine, onResize });
   } catch (error) {
     throw new Failure(ExitCode.image, messageOf(error), { cause: error });
   }

@@ -1,20 +1,46 @@
 import type { AttachmentOptions, DiskOptions } from '../native/addon.js';
+import type { Designator } from '../scsi/designator.js';
 
 /** Where the front end is met: one of vhost-user's three ways. */
 export type Endpoint = { socketPath: string } | { socketFd: number } | { connectPath: string };
 
-export interface ServeOptions {
-  endpoint: Endpoint;
+export type DeviceKind = 'blk' | 'scsi';
+
+export interface DiskSettings {
   /** Raw image or block device. */
   blkFile: string;
   readOnly: boolean;
-  /** GET_ID string, at most 20 bytes; undefined = derived from the image. */
+  /** GET_ID string and UNIT SERIAL NUMBER, at most 20 bytes; undefined = derived from the image. */
   serial: string | undefined;
+  /** Undefined = the device's own, or derived from the serial. */
+  designator: Designator | undefined;
+  /** File of the emulated reservations; undefined = beside an image, none for a device. */
+  reservationState: string | undefined;
   blockSize: DiskOptions['blockSize'];
   engine: DiskOptions['engine'];
+}
+
+/** A guest's way to the disks. */
+export interface GuestSettings {
+  endpoint: Endpoint;
+  device: DeviceKind;
+  /** iSCSI name of its nexus, its own among the guests. */
+  initiatorName: string;
+}
+
+export interface ServeOptions {
+  /** LUN n is the nth; a blk device serves the only one. */
+  disks: readonly DiskSettings[];
+  guests: readonly GuestSettings[];
   numQueues: AttachmentOptions['numQueues'];
   pollMicroseconds: AttachmentOptions['pollMicroseconds'];
   configWce: boolean;
+  /** blk: offer VIRTIO_BLK_F_SCSI. */
+  scsiPassthrough: boolean;
+  /** scsi: serve the config space. */
+  scsiConfig: boolean;
   /** Permission bits of a socket made at socketPath. */
   socketMode: AttachmentOptions['socketMode'];
+  /** Where the control socket is to be; undefined = none. */
+  controlSocket: string | undefined;
 }

@@ -22,7 +22,8 @@ export function defaultSerial(image: Image): string {
     .slice(0, serialLengthMax - 2)}`;
 }
 
-function deviceIdentity(image: Image): string | undefined {
+/** What udev names a device by, such as `naa.6001…`; undefined for an image and for RAM disks. */
+export function deviceIdentity(image: Image): string | undefined {
   if (!image.isBlockDevice) return undefined;
   const device = `/sys/dev/block/${deviceNumber(fstatSync(image.fd).rdev)}`;
   return identityFiles.map((file) => readIdentity(`${device}/${file}`)).find((text) => text !== '');

@@ -18,6 +18,8 @@ export interface ReservationMachineOptions {
   fence: AccessFence;
   /** Told why the state could not be made durable; the command was answered accordingly. */
   onStoreFailure: (error: unknown) => void;
+  /** Told when another state has settled. */
+  onChange?: () => void;
 }
 
 /**
@@ -33,18 +35,20 @@ export class ReservationMachine implements ReservationExecutor {
   readonly #store: StateStore;
   readonly #fence: AccessFence;
   readonly #onStoreFailure: (error: unknown) => void;
+  readonly #onChange: () => void;
   readonly #attached = new Map<NexusId, AttachedNexus>();
   #state: ReservationState;
   /** What is being committed: until that is done, a nexus has the access that both states give. */
   #next: ReservationState | undefined;
 
   private constructor(
-    { store, fence, onStoreFailure }: ReservationMachineOptions,
+    { store, fence, onStoreFailure, onChange }: ReservationMachineOptions,
     state: ReservationState,
   ) {
     this.#store = store;
     this.#fence = fence;
     this.#onStoreFailure = onStoreFailure;
+    this.#onChange = onChange ?? (() => undefined);
     this.#state = state;
   }
 
@@ -110,6 +114,7 @@ export class ReservationMachine implements ReservationExecutor {
     for (const { nexusId, condition } of attentions) {
       this.#attached.get(nexusId)?.unitAttentions.establish(condition);
     }
+    this.#onChange();
     return outcome;
   }
 

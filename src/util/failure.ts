@@ -8,6 +8,7 @@ export const ExitCode = {
   socket: 5,
   addonMissing: 6,
   stuckIo: 7,
+  refused: 8,
 } as const;
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 

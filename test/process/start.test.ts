@@ -21,7 +21,7 @@ it('npm start serves the image named and prints how to attach a guest', async ()
   }
   const [, socketPath] = /"socketPath":"([^"]+)"/.exec(stderr) ?? [];
   expect(stdout).toContain(`-chardev socket,id=disk,path=${String(socketPath)}`);
-  expect(stdout).toContain('-device vhost-user-blk-pci,chardev=disk');
+  expect(stdout).toContain('-device vhost-user-scsi-pci,chardev=disk');
 
   child.kill('SIGTERM');
   const [code] = (await once(child, 'exit')) as [number];

@@ -1,0 +1,118 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+
+const program = fileURLToPath(new URL('../../build/release/holdfast-initiator', import.meta.url));
+
+/** LUN 0 of target 0, in virtio-scsi's flat form. */
+export const lun0 = virtioLun(0);
+
+export function virtioLun(lun: number): string {
+  return `0100${(0x4000 | lun).toString(16)}00000000`;
+}
+
+/** How a SCSI command ended. */
+export interface ScsiResult {
+  /** VIRTIO_SCSI_S_*, 0 = OK. */
+  response: number;
+  /** SAM status: 0 GOOD, 2 CHECK CONDITION, 0x18 RESERVATION CONFLICT. */
+  status: number;
+  residual: number;
+  sense: Buffer;
+  dataIn: Buffer;
+}
+
+export interface ScsiCommand {
+  /** Hexadecimal, blanks allowed. */
+  cdb: string;
+  dataIn?: number;
+  dataOut?: Buffer;
+  lun?: string;
+}
+
+/** A guest behind vhost-user-scsi that does what a test says: the scripted front end. */
+export class Initiator {
+  readonly #child: ChildProcess;
+  readonly #waiting = new Map<string, (words: string[]) => void>();
+  #next = 0;
+  #ended: Promise<unknown>;
+  #onReady: () => void = () => undefined;
+
+  private constructor(socketPath: string) {
+    this.#child = spawn(program, [socketPath], { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.#ended = once(this.#child, 'close');
+    if (this.#child.stdout === null) throw new Error('stdout is no pipe');
+    createInterface(this.#child.stdout).on('line', (line) => {
+      if (line === 'ready') {
+        this.#onReady();
+        return;
+      }
+      const [id = '', ...words] = line.split(' ');
+      this.#waiting.get(id)?.(words);
+      this.#waiting.delete(id);
+    });
+  }
+
+  /** Connects; ends with the test at the latest. */
+  static async connect(socketPath: string): Promise<Initiator> {
+    const initiator = new Initiator(socketPath);
+    onTestFinished(() => initiator.leave());
+    const ready = new Promise<void>((resolve) => (initiator.#onReady = resolve));
+    await Promise.race([ready, initiator.#unexpectedEnd()]);
+    return initiator;
+  }
+
+  /** Rejects if the back end hangs up first. */
+  async execute({ cdb, dataIn = 0, dataOut, lun = lun0 }: ScsiCommand): Promise<ScsiResult> {
+    const out = dataOut === undefined || dataOut.length === 0 ? '-' : dataOut.toString('hex');
+    const words = await this.#ask(`cmd ${lun} ${cdb.replaceAll(' ', '')} ${dataIn} ${out}`);
+    const [response, status, residual, sense = '-', data = '-'] = words;
+    return {
+      response: Number(response),
+      status: Number(status),
+      residual: Number(residual),
+      sense: bytes(sense),
+      dataIn: bytes(data),
+    };
+  }
+
+  /** @returns VIRTIO_SCSI_S_* of a task management function; `subtype` is virtio's number */
+  async manageTask(subtype: number, lun = lun0): Promise<number> {
+    const [, response] = await this.#ask(`tmf ${lun} ${subtype}`);
+    return Number(response);
+  }
+
+  /** Hangs up, as a guest that is powered off. */
+  async leave(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#ended;
+  }
+
+  #ask(request: string): Promise<string[]> {
+    this.#next += 1;
+    const id = String(this.#next);
+    const answer = new Promise<string[]>((resolve) => this.#waiting.set(id, resolve));
+    this.#child.stdin?.write(`${id} ${request}\n`);
+    return Promise.race([answer, this.#unexpectedEnd()]);
+  }
+
+  async #unexpectedEnd(): Promise<never> {
+    await this.#ended;
+    throw new Error('the initiator ended before an answer came');
+  }
+}
+
+function bytes(hex: string): Buffer {
+  return hex === '-' ? Buffer.alloc(0) : Buffer.from(hex, 'hex');
+}
+
+/** `key/asc/ascq` in hexadecimal, of fixed or descriptor format. */
+export function senseText({ sense }: ScsiResult): string {
+  const descriptor = ((sense[0] ?? 0) & 0x7f) >= 0x72;
+  const [key, asc, ascq] = descriptor
+    ? [sense[1], sense[2], sense[3]]
+    : [sense[2], sense[12], sense[13]];
+  return [(key ?? 0) & 0xf, asc ?? 0, ascq ?? 0].map((value) => value.toString(16)).join('/');
+}
