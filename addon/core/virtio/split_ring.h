@@ -58,7 +58,7 @@ class SplitRing {
   }
   /// How many elements the driver was not interrupted for or asked about yet.
   uint16_t unsignalled() const { return static_cast<uint16_t>(nextUsed_ - signalledUsed_); }
-  /// Whether the driver wants an interrupt for what is published; for each element it is asked once.
+  /// Whether the driver wants an interrupt for what is published; it is asked once per element.
   bool wantsInterrupt();
 
   /// Asks for a kick at the next available entry. Check hasAvailable() again afterwards.
