@@ -79,7 +79,7 @@ export class ControlServer {
   /** Ends every connection and removes the socket. */
   close(): void {
     this.#server.close();
-    for (const socket of this.#connections) socket.destroy();
+    for (const socket of this.#connections) socket.destroySoon();
   }
 
   #accept(socket: Socket): void {

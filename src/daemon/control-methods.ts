@@ -30,7 +30,8 @@ export function controlMethods(controlled: Controlled): ReadonlyMap<string, Cont
     [
       'quit',
       method(v.strictObject({}), () => {
-        controlled.quit();
+        // When the answer is on its way.
+        setImmediate(controlled.quit);
       }),
     ],
     ['disk.resize', method(v.strictObject({ disk }), (params) => resize(find(disks, params.disk)))],
