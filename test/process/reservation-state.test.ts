@@ -9,9 +9,6 @@ import { scratchFolder } from '../support/scratch.js';
 
 const program = fileURLToPath(new URL('../support/register-for-ever.mjs', import.meta.url));
 
-/** 200 starts of Node, on a machine that may have better things to do; milliseconds. */
-const timeout = 600_000;
-
 /** A process that changes the reservations in `path` until it is killed. */
 class Registering {
   readonly #child: ChildProcess;
@@ -87,30 +84,6 @@ async function generationIn(path: string): Promise<number> {
 }
 
 describe('the reservation state of a process that is killed', () => {
-  it('is the last answered or the one being saved, 200 times', { timeout }, async () => {
-    const path = join(scratchFolder(), 'state');
-    let generation = 0;
-    let [kept, saved] = [0, 0];
-    for (let round = 0; round < 200; round++) {
-      const registering = new Registering(path);
-      await registering.told(2 + (round % 5));
-      // The moment within a save is left to chance: spins, since timers wake in steps of 1 ms.
-      const moment = process.hrtime.bigint() + BigInt(Math.floor(Math.random() * 3e6));
-      while (process.hrtime.bigint() < moment);
-      registering.kill();
-      await registering.ended();
-
-      const told = registering.generations;
-      expect(told[0]).toBe(generation);
-      const answered = told.at(-1) ?? NaN;
-      generation = await generationIn(path);
-      expect([answered, answered + 1]).toContain(generation);
-      if (generation === answered) kept += 1;
-      else saved += 1;
-    }
-    console.log(`${kept} times the state last answered, ${saved} times the one being saved`);
-  });
-
   // SIGKILL on entry of the system call, in the second save.
   it.each([
     { call: 'openat', of: 'state.new', generation: 1 },

@@ -37,12 +37,14 @@ export class Initiator {
   readonly #child: ChildProcess;
   readonly #waiting = new Map<string, (words: string[]) => void>();
   #next = 0;
+  #stderr = '';
   #ended: Promise<unknown>;
   #onReady: () => void = () => undefined;
 
   private constructor(socketPath: string) {
-    this.#child = spawn(program, [socketPath], { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.#child = spawn(program, [socketPath], { stdio: ['pipe', 'pipe', 'pipe'] });
     this.#ended = once(this.#child, 'close');
+    this.#child.stderr?.on('data', (chunk: Buffer) => (this.#stderr += chunk.toString()));
     if (this.#child.stdout === null) throw new Error('stdout is no pipe');
     createInterface(this.#child.stdout).on('line', (line) => {
       if (line === 'ready') {
@@ -100,7 +102,7 @@ export class Initiator {
 
   async #unexpectedEnd(): Promise<never> {
     await this.#ended;
-    throw new Error('the initiator ended before an answer came');
+    throw new Error(`the initiator ended before an answer came: ${this.#stderr.trim()}`);
   }
 }
 
