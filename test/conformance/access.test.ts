@@ -1,68 +1,20 @@
-/** Every command of the disk, under every type of reservation, from every kind of nexus. */
+/** The access table held against the control plane alone, and what the table must cover. */
 import { describe, expect, it } from 'vitest';
-import {
-  admitsRegistrants,
-  excludesReads,
-  heldByAllRegistrants,
-  reservationTypes,
-  type ReservationType,
-} from '../../src/pr/reservation.js';
 import { Cdb } from '../../src/scsi/cdb.js';
 import { accessOf } from '../../src/scsi/command.js';
 import { CommandSet } from '../../src/scsi/command-set.js';
 import { commandTable } from '../../src/scsi/command-table.js';
-import { register, reserve, reserve6 } from '../unit/emulated/support/commands.js';
-import { nexusNamed } from '../unit/emulated/support/reservations.js';
-import { conflictTable, type ConflictRow } from './conflict-table.js';
-import { type OpenSubject, subjects } from './subject.js';
+import { commandOf, describeAccess } from './access-suite.js';
+import { conflictTable } from './conflict-table.js';
+import { controlPlane, fencePositions } from './subject.js';
 
-const holder = nexusNamed('holder');
-const registered = nexusNamed('registered');
-const unregistered = nexusNamed('unregistered');
-const nexuses = [holder, registered, unregistered];
-
-type Role = 'holder' | 'registered' | 'unregistered';
-
-describe.each(subjects)('$name', (subject) => {
-  describe.each(reservationTypes)('%s', (type) => {
-    it.each([
-      ['holder', holder],
-      ['registered', registered],
-      ['unregistered', unregistered],
-    ] as const)('%s nexus', async (role, nexus) => {
-      const disk = await subject.open(nexuses);
-      await disk.execute(holder, register(0n, 1n));
-      await disk.execute(registered, register(0n, 2n));
-      await disk.execute(holder, reserve(1n, type));
-      for (const row of conflictTable) {
-        const admitted = await disk.admits(nexus, cdbOf(row));
-        if (admitted === undefined) continue;
-        expect(admitted, row.command).toBe(verdict(row, type, role) === 'A');
-      }
-    });
-  });
-
-  it('admits every command from everybody while nothing is reserved', async () => {
-    const disk = await subject.open(nexuses);
-    await disk.execute(registered, register(0n, 2n));
-    for (const nexus of [registered, unregistered]) {
-      for (const row of conflictTable) await expectAdmitted(disk, nexus, row, true);
-    }
-  });
-
-  it('RESERVE(6) admits from others what never conflicts', async () => {
-    const disk = await subject.open(nexuses);
-    await disk.execute(holder, reserve6);
-    for (const row of conflictTable) {
-      await expectAdmitted(disk, holder, row, true);
-      await expectAdmitted(disk, unregistered, row, row.verdicts === 'AAAAA');
-    }
-  });
-});
+describe.each([controlPlane, fencePositions])('$name', describeAccess);
 
 it('the table has a row for every command that is no reservation command', () => {
   const rows = new CommandSet(commandTable);
-  const tabled = new Set(conflictTable.map((row) => rows.find(new Cdb(cdbOf(row))).value?.name));
+  const tabled = new Set(
+    conflictTable.map((row) => rows.find(new Cdb(commandOf(row).cdb)).value?.name),
+  );
   const commands = commandTable
     .filter(({ access }) => access !== 'reservation-command')
     .map(({ name }) => name);
@@ -80,27 +32,3 @@ it('no reservation command meets a conflict before the reservation machine', () 
     'RESERVE(6)',
   ]);
 });
-
-async function expectAdmitted(
-  disk: OpenSubject,
-  nexus: (typeof nexuses)[number],
-  row: ConflictRow,
-  expected: boolean,
-): Promise<void> {
-  const admitted = await disk.admits(nexus, cdbOf(row));
-  if (admitted !== undefined) expect(admitted, row.command).toBe(expected);
-}
-
-function verdict({ verdicts }: ConflictRow, type: ReservationType, role: Role): string | undefined {
-  if (role === 'holder') return 'A';
-  if (!admitsRegistrants(type)) return verdicts[excludesReads(type) ? 1 : 0];
-  if (role === 'unregistered') return verdicts[excludesReads(type) ? 4 : 3];
-  // Under an all-registrants type every registrant holds.
-  return heldByAllRegistrants(type) ? 'A' : verdicts[2];
-}
-
-function cdbOf({ cdb }: ConflictRow): Buffer {
-  const bytes = Buffer.alloc(16);
-  Buffer.from(cdb.replaceAll(' ', ''), 'hex').copy(bytes);
-  return bytes;
-}

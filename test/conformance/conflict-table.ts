@@ -4,7 +4,7 @@
  */
 export interface ConflictRow {
   readonly command: string;
-  /** The start of a CDB, hex; the rest is zeros. */
+  /** The start of a CDB, hex; the rest is zeros. Those that move blocks move block 0. */
   readonly cdb: string;
   /**
    * A: allowed, C: RESERVATION CONFLICT. In the order of the tables' columns: from any nexus under
@@ -13,6 +13,8 @@ export interface ConflictRow {
    * Access.
    */
   readonly verdicts: string;
+  /** Blocks that it takes from the initiator; 0 unless given. */
+  readonly blocksOut?: number;
 }
 
 export const conflictTable: readonly ConflictRow[] = [
@@ -31,14 +33,19 @@ export const conflictTable: readonly ConflictRow[] = [
   { command: 'SEND DIAGNOSTIC', cdb: '1d 04', verdicts: 'CCACC' },
   { command: 'TEST UNIT READY', cdb: '00', verdicts: 'AAAAA' },
   // SBC-3 table 13
-  { command: 'COMPARE AND WRITE', cdb: '89', verdicts: 'CCACC' },
+  {
+    command: 'COMPARE AND WRITE',
+    cdb: '89 00 0000000000000000 000000 01',
+    verdicts: 'CCACC',
+    blocksOut: 2,
+  },
   { command: 'GET LBA STATUS', cdb: '9e 12', verdicts: 'ACAAC' },
   { command: 'PRE-FETCH(10)', cdb: '34', verdicts: 'ACAAC' },
   { command: 'PRE-FETCH(16)', cdb: '90', verdicts: 'ACAAC' },
-  { command: 'READ(6)', cdb: '08', verdicts: 'ACAAC' },
-  { command: 'READ(10)', cdb: '28', verdicts: 'ACAAC' },
-  { command: 'READ(12)', cdb: 'a8', verdicts: 'ACAAC' },
-  { command: 'READ(16)', cdb: '88', verdicts: 'ACAAC' },
+  { command: 'READ(6)', cdb: '08 000000 01', verdicts: 'ACAAC' },
+  { command: 'READ(10)', cdb: '28 00 00000000 00 0001', verdicts: 'ACAAC' },
+  { command: 'READ(12)', cdb: 'a8 00 00000000 00000001', verdicts: 'ACAAC' },
+  { command: 'READ(16)', cdb: '88 00 0000000000000000 00000001', verdicts: 'ACAAC' },
   { command: 'READ CAPACITY(10)', cdb: '25', verdicts: 'AAAAA' },
   { command: 'READ CAPACITY(16)', cdb: '9e 10', verdicts: 'AAAAA' },
   { command: 'START STOP UNIT (start)', cdb: '1b 00 00 00 01', verdicts: 'AAAAA' },
@@ -50,10 +57,15 @@ export const conflictTable: readonly ConflictRow[] = [
   { command: 'VERIFY(10)', cdb: '2f', verdicts: 'ACAAC' },
   { command: 'VERIFY(12)', cdb: 'af', verdicts: 'ACAAC' },
   { command: 'VERIFY(16)', cdb: '8f', verdicts: 'ACAAC' },
-  { command: 'WRITE(6)', cdb: '0a', verdicts: 'CCACC' },
-  { command: 'WRITE(10)', cdb: '2a', verdicts: 'CCACC' },
-  { command: 'WRITE(12)', cdb: 'aa', verdicts: 'CCACC' },
-  { command: 'WRITE(16)', cdb: '8a', verdicts: 'CCACC' },
-  { command: 'WRITE SAME(10)', cdb: '41', verdicts: 'CCACC' },
-  { command: 'WRITE SAME(16)', cdb: '93', verdicts: 'CCACC' },
+  { command: 'WRITE(6)', cdb: '0a 000000 01', verdicts: 'CCACC', blocksOut: 1 },
+  { command: 'WRITE(10)', cdb: '2a 00 00000000 00 0001', verdicts: 'CCACC', blocksOut: 1 },
+  { command: 'WRITE(12)', cdb: 'aa 00 00000000 00000001', verdicts: 'CCACC', blocksOut: 1 },
+  { command: 'WRITE(16)', cdb: '8a 00 0000000000000000 00000001', verdicts: 'CCACC', blocksOut: 1 },
+  { command: 'WRITE SAME(10)', cdb: '41 00 00000000 00 0001', verdicts: 'CCACC', blocksOut: 1 },
+  {
+    command: 'WRITE SAME(16)',
+    cdb: '93 00 0000000000000000 00000001',
+    verdicts: 'CCACC',
+    blocksOut: 1,
+  },
 ];

@@ -1,4 +1,4 @@
-/** Who is held against the conflict tables. */
+/** Who is held against the conflict tables, within one process. */
 import { AssertionError } from 'node:assert';
 import { EmulatedReservations } from '../../src/emulated/emulated-reservations.js';
 import { emulatedActions } from '../../src/emulated/transition.js';
@@ -20,9 +20,14 @@ export interface Subject {
 }
 
 export interface OpenSubject {
-  execute(nexus: Nexus, command: ReservationCommand): Promise<PrOutcome>;
+  execute(nexus: Nexus, command: ReservationCommand): Promise<PrOutcome['status']>;
   /** False: the command ends in RESERVATION CONFLICT. Undefined: this subject never sees it. */
-  admits(nexus: Nexus, cdb: Buffer): Promise<boolean | undefined>;
+  admits(nexus: Nexus, command: SentCommand): Promise<boolean | undefined>;
+}
+
+export interface SentCommand {
+  readonly cdb: Buffer;
+  readonly dataOut: Buffer;
 }
 
 /** Commands with all their checks, as the control plane runs them. */
@@ -31,9 +36,9 @@ export const controlPlane: Subject = {
   async open(nexuses) {
     const { unit, reservations } = await openUnit(nexuses);
     return {
-      execute: (nexus, command) => reservations.execute(nexus, command),
-      admits: async (nexus, cdb) => {
-        const answer = await unit.execute(nexus, { cdb, dataOut: Buffer.alloc(0), luns: [0] });
+      execute: async (nexus, command) => (await reservations.execute(nexus, command)).status,
+      admits: async (nexus, command) => {
+        const answer = await unit.execute(nexus, { ...command, luns: [0] });
         return answer === 'natively' || answer.status !== scsiStatus.reservationConflict;
       },
     };
@@ -46,8 +51,8 @@ export const fencePositions: Subject = {
   async open(nexuses) {
     const { unit, reservations, fence } = await openUnit(nexuses);
     return {
-      execute: (nexus, command) => reservations.execute(nexus, command),
-      admits: (nexus, cdb) => {
+      execute: async (nexus, command) => (await reservations.execute(nexus, command)).status,
+      admits: (nexus, { cdb }) => {
         const { value: command } = unit.commands.find(new Cdb(cdb));
         if (command?.run !== 'natively') return Promise.resolve(undefined);
         return Promise.resolve(fence.position(nexus.id)[command.access]);
@@ -55,8 +60,6 @@ export const fencePositions: Subject = {
     };
   },
 };
-
-export const subjects: readonly Subject[] = [controlPlane, fencePositions];
 
 async function openUnit(nexuses: readonly Nexus[]) {
   const fence = new RecordingFence();

@@ -32,6 +32,8 @@ export interface ScsiCommand {
   lun?: string;
 }
 
+const testUnitReady: ScsiCommand = { cdb: '000000000000' };
+
 /** A guest behind vhost-user-scsi that does what a test says: the scripted front end. */
 export class Initiator {
   readonly #child: ChildProcess;
@@ -57,13 +59,29 @@ export class Initiator {
     });
   }
 
-  /** Connects; ends with the test at the latest. */
-  static async connect(socketPath: string): Promise<Initiator> {
+  /** Connects; `onEnd` gets what hangs up, by default that happens when the test ends. */
+  static async connect(
+    socketPath: string,
+    onEnd: (end: () => Promise<void>) => void = onTestFinished,
+  ): Promise<Initiator> {
     const initiator = new Initiator(socketPath);
-    onTestFinished(() => initiator.leave());
+    onEnd(() => initiator.leave());
     const ready = new Promise<void>((resolve) => (initiator.#onReady = resolve));
     await Promise.race([ready, initiator.#unexpectedEnd()]);
     return initiator;
+  }
+
+  /**
+   * The same, with a disk that has nothing left to tell: until LUN 0 has no unit attention pending.
+   */
+  static async attached(...of: Parameters<typeof Initiator.connect>): Promise<Initiator> {
+    const initiator = await Initiator.connect(...of);
+    await initiator.clearAttentions();
+    return initiator;
+  }
+
+  async clearAttentions(): Promise<void> {
+    while ((await this.execute(testUnitReady)).status !== 0);
   }
 
   /** Rejects if the back end hangs up first. */
