@@ -3,18 +3,11 @@ import * as v from 'valibot';
 import { type ControlMethod, method, type Notify } from '../control/control-server.js';
 import { commandFromJson, outcomeToJson, prCommandSchema } from '../control/reservation-json.js';
 import { isInitiatorName, guestNexus } from '../pr/nexus.js';
-import { formatDesignator } from '../scsi/designator.js';
+import { formatDesignator, parseDesignator } from '../scsi/designator.js';
 import { ExitCode, Failure, messageOf } from '../util/failure.js';
 import { endpointName } from './attachment.js';
-import type { Guest } from './guest.js';
 import type { ServedDisk } from './served-disk.js';
-
-export interface Controlled {
-  readonly disks: readonly ServedDisk[];
-  readonly guests: readonly Guest[];
-  /** Ends the server as SIGTERM does. */
-  readonly quit: () => void;
-}
+import type { Server } from './server.js';
 
 /** Path of the image or device; may be left out where there is one disk only. */
 const disk = v.optional(v.string());
@@ -23,22 +16,50 @@ const initiator = v.pipe(
   v.check(isInitiatorName, 'must be an iqn., eui. or naa. name'),
 );
 
-export function controlMethods(controlled: Controlled): ReadonlyMap<string, ControlMethod> {
-  const { disks } = controlled;
+/** A disk to serve, as `holdfast serve` takes it by its options. */
+const newDisk = v.strictObject({
+  blkFile: v.string(),
+  readOnly: v.optional(v.boolean(), false),
+  serial: v.optional(v.pipe(v.string(), v.regex(/^[\x21-\x7e]{1,20}$/))),
+  designator: v.optional(
+    v.pipe(
+      v.string(),
+      v.check((text) => parseDesignator(text) !== undefined, 'must be naa. or eui. and hex digits'),
+      v.transform(parseDesignator),
+    ),
+  ),
+  reservationState: v.optional(v.string()),
+  blockSize: v.optional(v.picklist([0, 512, 1024, 2048, 4096]), 0),
+  engine: v.optional(v.picklist(['auto', 'io_uring', 'libaio', 'sync']), 'auto'),
+});
+
+/** @param quit ends the server as SIGTERM does */
+export function controlMethods(
+  server: Server,
+  quit: () => void,
+): ReadonlyMap<string, ControlMethod> {
   return new Map([
-    ['status', method(v.strictObject({}), () => status(controlled))],
+    ['status', method(v.strictObject({}), () => status(server))],
     [
       'quit',
       method(v.strictObject({}), () => {
         // When the answer is on its way.
-        setImmediate(controlled.quit);
+        setImmediate(quit);
       }),
     ],
-    ['disk.resize', method(v.strictObject({ disk }), (params) => resize(find(disks, params.disk)))],
+    ['disk.attach', method(newDisk, (params) => attach(server, params))],
+    [
+      'disk.detach',
+      method(v.strictObject({ disk }), (params) => server.unplug(find(server, params.disk))),
+    ],
+    [
+      'disk.resize',
+      method(v.strictObject({ disk }), (params) => resize(find(server, params.disk))),
+    ],
     [
       'pr.execute',
       method(v.strictObject({ disk, initiator, command: prCommandSchema }), async (params) => {
-        const { reservations } = withReservations(find(disks, params.disk));
+        const { reservations } = withReservations(find(server, params.disk));
         const nexus = guestNexus(params.initiator);
         return outcomeToJson(await reservations.execute(nexus, commandFromJson(params.command)));
       }),
@@ -46,16 +67,25 @@ export function controlMethods(controlled: Controlled): ReadonlyMap<string, Cont
     [
       'pr.watch',
       method(v.strictObject({ disk }), (params, notify, closed) => {
-        watch(withReservations(find(disks, params.disk)), notify, closed);
+        watch(withReservations(find(server, params.disk)), notify, closed);
       }),
     ],
   ]);
 }
 
-function status({ disks, guests }: Controlled): object {
+async function attach(
+  server: Server,
+  disk: v.InferOutput<typeof newDisk>,
+): Promise<{ lun: number }> {
+  const { serial, designator, reservationState } = disk;
+  return { lun: await server.plug({ ...disk, serial, designator, reservationState }) };
+}
+
+function status({ disks, guests }: Server): object {
   return {
-    disks: disks.map(({ path, native, unit, hasReservations }) => ({
+    disks: [...disks].map(([lun, { path, native, unit, hasReservations }]) => ({
       disk: path,
+      lun,
       serial: unit.identity.serial,
       designator: formatDesignator(unit.identity.designator),
       reservations: hasReservations,
@@ -90,7 +120,8 @@ function watch(disk: ServedDisk, notify: Notify, closed: AbortSignal): void {
   tell();
 }
 
-function find(disks: readonly ServedDisk[], path: string | undefined): ServedDisk {
+function find(server: Server, path: string | undefined): ServedDisk {
+  const disks = [...server.disks.values()];
   const found = disks.filter((disk) => path === undefined || disk.path === path);
   const [disk] = found;
   if (disk !== undefined && found.length === 1) return disk;

@@ -13,7 +13,7 @@ import { guestNexus, type Nexus } from '../pr/nexus.js';
 import { decodeVirtioLun } from '../scsi/lun.js';
 import { ScsiTarget } from '../scsi/target.js';
 import { Attachment } from './attachment.js';
-import { ScsiDevice } from './scsi-device.js';
+import { type FencedDisk, ScsiDevice } from './scsi-device.js';
 import type { GuestSettings, ServeOptions } from './serve-options.js';
 import type { ServedDisk } from './served-disk.js';
 
@@ -31,32 +31,28 @@ export class Guest {
   readonly settings: GuestSettings;
   readonly nexus: Nexus;
   readonly attachment: Attachment<NativeAttachment>;
-  readonly #disks: readonly ServedDisk[];
+  readonly #disks = new Map<number, ServedDisk>();
   readonly #target: ScsiTarget;
   readonly #device: ScsiDevice | undefined;
   readonly #log: Logger;
   #left = false;
 
   /**
-   * @param disks LUN n is the nth; a blk device has one
+   * @param disks by LUN; a blk device has one
    * @throws Failure (socket) if the endpoint can't be had
    */
   constructor(
     addon: NativeAddon,
-    disks: readonly ServedDisk[],
+    disks: ReadonlyMap<number, ServedDisk>,
     settings: GuestSettings,
     options: ServeOptions,
     log: Logger,
   ) {
     this.settings = settings;
     this.nexus = guestNexus(settings.initiatorName);
-    this.#disks = disks;
     this.#log = log.child({ initiator: settings.initiatorName });
     this.#target = new ScsiTarget(this.nexus);
-    const fences = disks.map((disk) => disk.attach(this.nexus));
-    disks.forEach((disk, lun) => {
-      this.#target.plug(lun, disk.unit);
-    });
+    const units = [...disks].map(([lun, disk]) => ({ lun, disk, fence: this.#enter(lun, disk) }));
     const { endpoint, device } = settings;
     let scsi: ScsiDevice | undefined;
     this.attachment = new Attachment(
@@ -65,8 +61,8 @@ export class Guest {
       ({ onEvent }) => {
         const { socketMode, pollMicroseconds } = options;
         const shared = { ...endpoint, socketMode, pollMicroseconds, onEvent };
-        if (device === 'blk') return this.#openBlk(shared, fences, options);
-        scsi = new ScsiDevice(addon, disks, fences, {
+        if (device === 'blk') return this.#openBlk(shared, units, options);
+        scsi = new ScsiDevice(addon, units, {
           ...shared,
           numQueues: options.numQueues,
           configSpace: options.scsiConfig,
@@ -93,20 +89,44 @@ export class Guest {
     this.#left = true;
     this.#device?.close();
     this.#target.detach();
-    await Promise.all(this.#disks.map((disk) => disk.detach(this.nexus)));
+    await Promise.all([...this.#disks.values()].map((disk) => disk.detach(this.nexus)));
     return true;
+  }
+
+  /** Gives the guest one more disk, of which it hears by a hotplug event. */
+  plug(lun: number, disk: ServedDisk): void {
+    if (this.attachment.ended.aborted) return;
+    this.#device?.add({ lun, disk, fence: this.#enter(lun, disk) });
+  }
+
+  /** Resolves when nothing of this guest is in flight at that disk any more. */
+  async unplug(lun: number): Promise<void> {
+    const disk = this.#disks.get(lun);
+    if (disk === undefined || this.#left) return;
+    if (!this.attachment.ended.aborted) await this.#device?.remove(lun);
+    this.#target.unplug(lun);
+    this.#disks.delete(lun);
+    await disk.detach(this.nexus);
+  }
+
+  /** @returns the fence for the guest's data */
+  #enter(lun: number, disk: ServedDisk): NativeFence {
+    const fence = disk.attach(this.nexus);
+    this.#disks.set(lun, disk);
+    this.#target.plug(lun, disk.unit);
+    return fence;
   }
 
   #openBlk(
     endpoint: EndpointOptions,
-    fences: readonly NativeFence[],
+    units: readonly FencedDisk[],
     { numQueues, configWce, scsiPassthrough }: ServeOptions,
   ): NativeAttachment {
-    const [disk, ...others] = this.#disks;
-    const [fence] = fences;
-    if (disk === undefined || fence === undefined || others.length > 0) {
+    const [unit, ...others] = units;
+    if (unit === undefined || others.length > 0) {
       throw new Error('a blk device has exactly one disk');
     }
+    const { disk, fence } = unit;
     const mailbox = scsiPassthrough ? { mailbox: this.#mailbox() } : {};
     return disk.native.attach({ ...endpoint, numQueues, configWce, fence, ...mailbox });
   }
@@ -144,12 +164,12 @@ export class Guest {
 
   #diskAt(lun: Buffer): ServedDisk | undefined {
     const address = decodeVirtioLun(lun);
-    return address.kind === 'logical-unit' ? this.#disks[address.lun] : undefined;
+    return address.kind === 'logical-unit' ? this.#disks.get(address.lun) : undefined;
   }
 
   async #nexusLost(): Promise<void> {
     // The news of the last disconnection can come after the end.
     if (this.#left) return;
-    await Promise.all(this.#disks.map((disk) => disk.nexusLost(this.nexus)));
+    await Promise.all([...this.#disks.values()].map((disk) => disk.nexusLost(this.nexus)));
   }
 }

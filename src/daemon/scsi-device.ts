@@ -1,5 +1,6 @@
 /** Disks as the logical units of a virtio-scsi controller, which follows what changes of them. */
 import type {
+  LogicalUnitOptions,
   NativeAddon,
   NativeFence,
   NativeScsiAttachment,
@@ -10,47 +11,66 @@ import type { DiskObserver, ServedDisk } from './served-disk.js';
 /** The one SCSI target of a controller. */
 const target = 0;
 
+/** A disk as one guest has it. */
+export interface FencedDisk {
+  lun: number;
+  disk: ServedDisk;
+  /** The guest's to this disk. */
+  fence: NativeFence;
+}
+
 export class ScsiDevice {
   readonly native: NativeScsiAttachment;
-  readonly #observed: readonly { disk: ServedDisk; observer: DiskObserver }[];
+  readonly #observed = new Map<number, { disk: ServedDisk; observer: DiskObserver }>();
 
-  /**
-   * @param disks LUN n is the nth
-   * @param fences the guest's to each of them
-   * @throws Error with an errno if the endpoint can't be had
-   */
+  /** @throws Error with an errno if the endpoint can't be had */
   constructor(
     addon: NativeAddon,
-    disks: readonly ServedDisk[],
-    fences: readonly NativeFence[],
+    units: readonly FencedDisk[],
     options: Omit<ScsiAttachmentOptions, 'logicalUnits'>,
   ) {
-    const logicalUnits = fences.flatMap((fence, lun) => {
-      const disk = disks[lun];
-      if (disk === undefined) return [];
-      return [{ target, lun, disk: disk.native, fence, limits: disk.unit.medium.limits }];
-    });
-    const native = addon.attachScsi({ ...options, logicalUnits });
-    this.native = native;
-    this.#observed = disks.map((disk, lun) => ({
-      disk,
-      observer: {
-        onSettings: (settings) => {
-          native.configureLogicalUnit({ target, lun }, settings);
-        },
-        onCapacity: () => {
-          native.capacityChanged({ target, lun });
-        },
-      },
-    }));
-    for (const { disk, observer } of this.#observed) {
-      observer.onSettings(disk.unit.settings);
-      disk.observe(observer);
-    }
+    this.native = addon.attachScsi({ ...options, logicalUnits: units.map(logicalUnit) });
+    for (const { lun, disk } of units) this.#observe(lun, disk);
+  }
+
+  /** The guest hears of it by an event. */
+  add(unit: FencedDisk): void {
+    this.native.addLogicalUnit(logicalUnit(unit));
+    this.#observe(unit.lun, unit.disk);
+  }
+
+  /** Resolves when its last command has ended. */
+  async remove(lun: number): Promise<void> {
+    this.#unobserve(lun);
+    await this.native.removeLogicalUnit({ target, lun });
   }
 
   /** The attachment has stopped. */
   close(): void {
-    for (const { disk, observer } of this.#observed) disk.unobserve(observer);
+    for (const lun of [...this.#observed.keys()]) this.#unobserve(lun);
   }
+
+  #observe(lun: number, disk: ServedDisk): void {
+    const observer: DiskObserver = {
+      onSettings: (settings) => {
+        this.native.configureLogicalUnit({ target, lun }, settings);
+      },
+      onCapacity: () => {
+        this.native.capacityChanged({ target, lun });
+      },
+    };
+    observer.onSettings(disk.unit.settings);
+    disk.observe(observer);
+    this.#observed.set(lun, { disk, observer });
+  }
+
+  #unobserve(lun: number): void {
+    const observed = this.#observed.get(lun);
+    observed?.disk.unobserve(observed.observer);
+    this.#observed.delete(lun);
+  }
+}
+
+function logicalUnit({ lun, disk, fence }: FencedDisk): LogicalUnitOptions {
+  return { target, lun, disk: disk.native, fence, limits: disk.unit.medium.limits };
 }

@@ -1,0 +1,103 @@
+/** What is served, and to whom. */
+import type { Logger } from 'pino';
+import type { NativeAddon } from '../native/addon.js';
+import { ExitCode, Failure } from '../util/failure.js';
+import { Guest } from './guest.js';
+import type { DiskSettings, ServeOptions } from './serve-options.js';
+import { ServedDisk } from './served-disk.js';
+
+/** Windows looks no further (facts of vioscsi); Linux goes on to 16383. */
+const lunMax = 255;
+
+export class Server {
+  readonly guests: readonly Guest[];
+  readonly #addon: NativeAddon;
+  readonly #disks: Map<number, ServedDisk>;
+  readonly #log: Logger;
+  readonly #stop: AbortSignal;
+
+  /** @throws Failure (socket) if an endpoint can't be had */
+  private constructor(
+    addon: NativeAddon,
+    disks: Map<number, ServedDisk>,
+    options: ServeOptions,
+    log: Logger,
+    stop: AbortSignal,
+  ) {
+    this.#addon = addon;
+    this.#disks = disks;
+    this.#log = log;
+    this.#stop = stop;
+    this.guests = options.guests.map((guest) => new Guest(addon, disks, guest, options, log));
+  }
+
+  /**
+   * @param stop aborted: nothing is waited for any more
+   * @returns undefined if `stop` was aborted while waiting for an image
+   * @throws Failure for everything that keeps it from serving
+   */
+  static async open(
+    addon: NativeAddon,
+    options: ServeOptions,
+    log: Logger,
+    stop: AbortSignal,
+  ): Promise<Server | undefined> {
+    const disks = new Map<number, ServedDisk>();
+    for (const [lun, settings] of options.disks.entries()) {
+      const disk = await ServedDisk.open(addon, settings, log, stop);
+      if (disk === undefined) return undefined;
+      disks.set(lun, disk);
+    }
+    return new Server(addon, disks, options, log, stop);
+  }
+
+  get disks(): ReadonlyMap<number, ServedDisk> {
+    return this.#disks;
+  }
+
+  /**
+   * Opens one more disk and gives it to all guests.
+   * @returns its LUN
+   * @throws Failure if it can't be served, or a guest has a blk device
+   */
+  async plug(settings: DiskSettings): Promise<number> {
+    if (this.guests.some(({ settings: { device } }) => device === 'blk')) {
+      throw new Failure(ExitCode.usage, 'a blk device has one disk: only scsi guests take another');
+    }
+    const disk = await ServedDisk.open(this.#addon, settings, this.#log, this.#stop);
+    if (disk === undefined) throw new Failure(ExitCode.usage, 'the server is about to end');
+    const lun = this.#freeLun();
+    this.#disks.set(lun, disk);
+    for (const guest of this.guests) guest.plug(lun, disk);
+    return lun;
+  }
+
+  /** Takes a disk from all guests and closes it. */
+  async unplug(disk: ServedDisk): Promise<void> {
+    if (this.guests.some(({ settings: { device } }) => device === 'blk')) {
+      throw new Failure(ExitCode.usage, 'a blk device keeps its disk');
+    }
+    for (const [lun, other] of this.#disks) {
+      if (other !== disk) continue;
+      this.#disks.delete(lun);
+      await Promise.all(this.guests.map((guest) => guest.unplug(lun)));
+      disk.native.close();
+    }
+  }
+
+  /**
+   * Stops all guests and closes the disks.
+   * @returns false if I/O was left in the kernel after `milliseconds`
+   */
+  async stop(milliseconds: number): Promise<boolean> {
+    const stopped = await Promise.all(this.guests.map((guest) => guest.stop(milliseconds)));
+    if (stopped.includes(false)) return false;
+    for (const disk of this.#disks.values()) disk.native.close();
+    return true;
+  }
+
+  #freeLun(): number {
+    for (let lun = 0; lun <= lunMax; lun++) if (!this.#disks.has(lun)) return lun;
+    throw new Failure(ExitCode.usage, `all LUNs up to ${lunMax} are taken`);
+  }
+}
