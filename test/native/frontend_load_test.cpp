@@ -158,7 +158,7 @@ Options loadOn(const RamBackEnd& backEnd) {
   Options options;
   options.socketPath = backEnd.socketPath();
   options.warmupSeconds = 0;
-  options.seconds = 0.1;
+  options.seconds = 0.25;  // long enough for a busy machine to let a request through
   return options;
 }
 
@@ -197,7 +197,7 @@ TEST_CASE("load: a rate is kept, not exceeded") {
   options.queues = 2;
   const auto report = runLoad(options);
   REQUIRE(report.ok());
-  CHECK(backEnd.requests() <= 202);
+  CHECK(backEnd.requests() <= 502);
   CHECK(report->tally.reads > 0);
 }
 
@@ -226,6 +226,7 @@ TEST_CASE("load: one wrong bit of one write is found at the end") {
   options.readPercent = 0;
   options.sequential = true;
   options.rate = 100;  // fewer writes than blocks: no later one covers it
+  options.seconds = 1;
   const auto report = runLoad(options);
   REQUIRE(report.ok());
   CHECK(report->tally.errors == 1);
@@ -246,9 +247,8 @@ TEST_CASE("load: a back end that goes away ends the run with that reason") {
 }
 
 TEST_CASE("load: a request that never comes back ends the run") {
-  RamBackEnd backEnd(1 << 20, {.swallowRequest = 5});
+  RamBackEnd backEnd(1 << 20, {.swallowRequest = 1});
   Options options = loadOn(backEnd);
-  options.depth = 2;
   options.drainSeconds = 0.01;
   const auto report = runLoad(options);
   REQUIRE_FALSE(report.ok());

@@ -2,9 +2,9 @@
 
 #include <cstring>
 
-#include "support/held_disk.h"
 #include "support/scsi_cdbs.h"
 #include "support/scsi_fixture.h"
+#include "support/stuck_write.h"
 
 using namespace holdfast;
 using frontend::ScsiDriver;
@@ -14,9 +14,9 @@ using frontend::ScsiResult;
 using test::blockCdb;
 using test::CdbBytes;
 using test::checkGood;
-using test::compareAndWriteCdb;
 using test::pattern;
 using test::ScsiFixture;
+using test::StuckWrite;
 
 namespace {
 
@@ -48,28 +48,6 @@ ScsiResult popNow(ScsiDriver& driver, const ScsiDriver::Request& request, uint16
   return driver.resultOf(request, used->writtenBytes);
 }
 
-/// A COMPARE AND WRITE that the disk holds up, as it would any command on a dead path.
-class StuckWrite {
- public:
-  StuckWrite(ScsiFixture& fixture, ScsiDriver& driver, uint64_t tag, const ScsiLun& lun = kLun)
-      : held_(fixture.disk()) {
-    const uint64_t before = fixture.attachment().inFlight();
-    auto made = driver.makeRequest(lun, compareAndWriteCdb(0, 1), 1024, false, tag);
-    REQUIRE(made.ok());
-    request_ = *made;
-    const auto data = driver.dataOf(request_);
-    std::fill(data.begin() + 512, data.end(), std::byte{0x77});
-    REQUIRE(driver.submit(request_).ok());
-    while (fixture.attachment().inFlight() == before) std::this_thread::yield();
-  }
-  void release() { held_.release(); }
-  const ScsiDriver::Request& request() const { return request_; }
-
- private:
-  test::HeldDisk held_;
-  ScsiDriver::Request request_;
-};
-
 }  // namespace
 
 TEST_CASE("scsi tasks: ABORT TASK ends a command in the mailbox; its late answer is dropped") {
@@ -91,7 +69,7 @@ TEST_CASE("scsi tasks: ABORT TASK ends a command in the mailbox; its late answer
 TEST_CASE("scsi tasks: ABORT TASK waits for the host's I/O, and its command is answered first") {
   ScsiFixture fixture;
   auto driver = fixture.driver();
-  StuckWrite stuck(fixture, *driver, 7);
+  StuckWrite stuck(fixture.disk(), *driver, kLun, 7);
   const auto abort = driver->submitFunction(VIRTIO_SCSI_T_TMF_ABORT_TASK, kLun, 7);
   REQUIRE(abort.ok());
   // The request queue got the function when it has answered one that came later.
@@ -184,7 +162,7 @@ TEST_CASE("scsi tasks: a LOGICAL UNIT RESET ends its commands, and whoever must 
   auto driver = fixture.driver();
   const auto waiting = submit(*driver, kTestUnitReady, 1, kLun, 3);
   fixture.plane().next();
-  StuckWrite stuck(fixture, *driver, 2);
+  StuckWrite stuck(fixture.disk(), *driver, kLun, 2);
   const auto reset = driver->submitFunction(VIRTIO_SCSI_T_TMF_LOGICAL_UNIT_RESET, kLun);
   REQUIRE(reset.ok());
   REQUIRE(driver->queue(3).popWait().ok());
@@ -263,7 +241,7 @@ TEST_CASE("scsi tasks: rings stop and drivers leave while functions wait") {
   ScsiFixture fixture({.mailbox = {.stopTimeout = 10 * kMillisecond}});
   {
     auto driver = fixture.driver();
-    StuckWrite stuck(fixture, *driver, 7);
+    StuckWrite stuck(fixture.disk(), *driver, kLun, 7);
     REQUIRE(driver->submitFunction(VIRTIO_SCSI_T_TMF_LOGICAL_UNIT_RESET, kLun).ok());
     CHECK(manage(*driver, VIRTIO_SCSI_T_TMF_QUERY_TASK, kLun, 7) ==
           VIRTIO_SCSI_S_FUNCTION_SUCCEEDED);

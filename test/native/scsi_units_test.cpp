@@ -3,9 +3,9 @@
 #include <cstring>
 #include <future>
 
-#include "support/held_disk.h"
 #include "support/scsi_cdbs.h"
 #include "support/scsi_fixture.h"
+#include "support/stuck_write.h"
 
 using namespace holdfast;
 using frontend::ScsiDriver;
@@ -15,7 +15,6 @@ using frontend::ScsiResult;
 using test::blockCdb;
 using test::CdbBytes;
 using test::checkGood;
-using test::compareAndWriteCdb;
 using test::pattern;
 using test::ScsiFixture;
 
@@ -106,12 +105,9 @@ TEST_CASE("scsi units: a removed disk is let go when its last request has ended"
   auto unit = fixture.unit(4, 0);
   unit.disk = fixture.openDisk(image);
   std::weak_ptr<Disk> disk = unit.disk;
-  test::HeldDisk held(*unit.disk);
+  Disk& held = *unit.disk;
   REQUIRE(fixture.controller().addUnit(std::move(unit)).ok());
-  auto request = driver->makeRequest(scsiLun(4, 0), compareAndWriteCdb(0, 1), 1024, false);
-  REQUIRE(request.ok());
-  REQUIRE(driver->submit(*request).ok());
-  while (fixture.attachment().inFlight() == 0) std::this_thread::yield();
+  test::StuckWrite stuck(held, *driver, scsiLun(4, 0));
 
   std::promise<void> promise;
   auto released = promise.get_future();
@@ -119,11 +115,11 @@ TEST_CASE("scsi units: a removed disk is let go when its last request has ended"
   // The queue has followed when it no longer finds the place.
   CHECK(responseOf(*driver, scsiLun(4, 0)) == VIRTIO_SCSI_S_BAD_TARGET);
   CHECK(released.wait_for(std::chrono::seconds(0)) == std::future_status::timeout);
-  held.release();
+  stuck.release();
   released.wait();
   CHECK(disk.expired());
   REQUIRE(driver->queue(2).popWait().ok());
-  CHECK(driver->resultOf(*request, 0).response == VIRTIO_SCSI_S_OK);
+  CHECK(driver->resultOf(stuck.request(), 0).response == VIRTIO_SCSI_S_OK);
 }
 
 TEST_CASE("scsi units: a place that changes its disk again and again never gets the wrong one") {
