@@ -1,9 +1,10 @@
 #!/bin/sh
-# initramfs.sh OUTPUT TREE MODULES 'MODULE...' PROGRAM...
+# initramfs.sh OUTPUT TREE MODULES 'MODULE...' PATH...
 #
-# Makes a guest's initramfs: guest-init, busybox and the PROGRAMs (paths inside TREE) with the
-# libraries that they need, all taken from TREE, and the kernel modules with what they depend on,
-# out of MODULES, the directory named after the kernel's version.
+# Makes a guest's initramfs: guest-init, busybox and the PATHs inside TREE, files or directories,
+# with the libraries that programs and extension modules among them need, all taken from TREE, and
+# the kernel modules with what they depend on, out of MODULES, the directory named after the
+# kernel's version.
 set -eu
 
 output=$1 tree=$(realpath "$2") modules=$3 drivers=$4
@@ -24,14 +25,20 @@ done
 
 libraries=$tree/usr/lib/x86_64-linux-gnu
 loader=/lib64/ld-linux-x86-64.so.2
-for program in "$@"; do
-  install -D "$tree$program" "$root$program"
-  install -D "$tree$loader" "$root$loader"
-  "$tree$loader" --library-path "$libraries:$libraries/ceph" --list "$tree$program" |
-    awk '$2 == "=>" && $3 ~ /^\// && $1 !~ /^\// { print $3 }' |
-    while read -r library; do
-      install -D "$library" "$root/usr/lib/x86_64-linux-gnu/$(basename "$library")"
-    done
+for path in "$@"; do
+  mkdir -p "$root$(dirname "$path")"
+  # What is named is copied even if it is a link, the links inside a directory stay links.
+  cp -rH "$tree$path" "$root$path"
+done
+install -D "$tree$loader" "$root$loader"
+for path in "$@"; do
+  find "$root$path" -type f '(' -executable -o -name '*.so' ')'
+done | while read -r file; do
+  [ "$(head -c 4 "$file" | tail -c 3)" = ELF ] || continue
+  "$tree$loader" --library-path "$libraries:$libraries/ceph" --list "$file" |
+    awk '$2 == "=>" && $3 ~ /^\// && $1 !~ /^\// { print $3 }'
+done | sort -u | while read -r library; do
+  install -D "$library" "$root/usr/lib/x86_64-linux-gnu/$(basename "$library")"
 done
 
 # depmod needs the layout that modprobe sees: BASE/lib/modules/VERSION.

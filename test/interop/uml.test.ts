@@ -6,32 +6,26 @@ import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type BackEnd } from '../support/back-end.js';
 import { useRig } from '../support/rig.js';
 import { type UmlGuest } from '../support/uml-guest.js';
-import { checkFiles, makeFiles, trimLargeFiles } from './scenarios/files.js';
+import { filesOn } from './scenarios/files.js';
 
 const run = promisify(execFile);
 const mib = 1024 ** 2;
+const files = filesOn('/dev/vda');
 
 describe('the disk of a guest of user-mode Linux', () => {
   const rig = useRig();
   let image: string;
   let backEnd: BackEnd;
   let guest: UmlGuest;
-  /** Why user-mode Linux can't run on this machine, if so. */
   let obstacle = '';
 
   beforeAll(async () => {
-    const diskless = rig.uml();
-    try {
-      await diskless.booted();
-      await diskless.powerOff();
-    } catch (error) {
-      obstacle = `user-mode Linux does not boot here, even without a disk: ${String(error)}`;
-      return;
-    }
+    obstacle = await rig.umlObstacle();
+    if (obstacle !== '') return;
     image = await rig.image('disk.img', 1024 * mib);
     const socketPath = rig.path('disk.sock');
     backEnd = await rig.backEnd({ socketPath, file: image, serial: 'interop-uml' });
-    guest = rig.uml(socketPath);
+    guest = rig.uml({ disk: { socketPath, device: 'blk' } });
     await guest.booted();
   });
 
@@ -45,15 +39,15 @@ describe('the disk of a guest of user-mode Linux', () => {
   });
 
   it('keeps 256 MiB of files', async () => {
-    await guest.run(makeFiles(256));
-    await guest.run(checkFiles);
+    await guest.run(files.make(256));
+    await guest.run(files.check);
   });
 
   it('gives the blocks of trimmed files back', async () => {
     const before = (await stat(image)).blocks;
-    await guest.run(trimLargeFiles);
+    await guest.run(files.trimLarge);
     expect((before - (await stat(image)).blocks) * 512).toBeGreaterThanOrEqual(128 * mib);
-    await guest.run(checkFiles);
+    await guest.run(files.check);
   });
 
   it('reads what fio has written, at depth and in odd sizes', async () => {
@@ -66,7 +60,7 @@ describe('the disk of a guest of user-mode Linux', () => {
          --verify=crc32c --verify_fatal=1 --randseed=1`,
     );
     await guest.run('umount /mnt');
-    await guest.run(checkFiles);
+    await guest.run(files.check);
   });
 
   it('leaves a file system that e2fsck finds clean', async () => {

@@ -3,11 +3,14 @@ import { truncate } from 'node:fs/promises';
 import { type LogLine, ServeProcess, type ServeProcessOptions } from './serve-process.js';
 
 export interface BackEndOptions {
-  socketPath: string;
+  /** Several: guests that share the disk. */
+  socketPath: string | readonly string[];
   /** Image or block device. */
   file: string;
   readOnly?: boolean;
   serial?: string;
+  /** Further arguments of holdfast serve. */
+  more?: readonly string[];
 }
 
 /** A `holdfast serve` behind a socket, as far as guests are concerned. */
@@ -22,13 +25,15 @@ export class BackEnd {
 
   /** Starts it and waits until it serves; `onEnd` gets what ends it in any case. */
   static async start(
-    { socketPath, file, readOnly = false, serial }: BackEndOptions,
+    { socketPath, file, readOnly = false, serial, more = [] }: BackEndOptions,
     onEnd: NonNullable<ServeProcessOptions['onEnd']>,
   ): Promise<BackEnd> {
     const args = [
-      ...['--socket-path', socketPath, '--blk-file', file],
+      ...[socketPath].flat().flatMap((path) => ['--socket-path', path]),
+      ...['--blk-file', file],
       ...(readOnly ? ['--read-only'] : []),
       ...(serial === undefined ? [] : ['--serial', serial]),
+      ...more,
     ];
     return new BackEnd(file, await ServeProcess.serving({ args, onEnd }));
   }

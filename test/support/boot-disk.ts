@@ -22,7 +22,7 @@ export async function makeBootDisk(image: string, sizeBytes: number): Promise<vo
   const files = `${image}.files`;
   await mkdir(files);
   await copyFile(qemuGuest.kernel, `${files}/vmlinuz`);
-  await copyFile(qemuGuest.initramfs, `${files}/initramfs`);
+  await copyFile(qemuGuest.initramfs.files, `${files}/initramfs`);
   await writeFile(
     `${files}/grub.cfg`,
     `serial --unit=1

@@ -13,14 +13,24 @@ const images = `${checkout}.cache/images`;
 export const trees = { machine: '/', trixie: `${images}/trixie`, qemu11: `${images}/qemu-11` };
 export type Tree = keyof typeof trees;
 
+/** What a guest's initramfs holds: tools for file systems, or also a cluster node's software. */
+export type Software = 'files' | 'cluster';
+
 export const qemuGuest = {
   kernel: `${images}/qemu-guest/vmlinuz`,
-  initramfs: `${images}/qemu-guest/initramfs`,
+  initramfs: initramfsIn('qemu-guest'),
 };
-export const umlGuest = { initramfs: `${images}/uml-guest/initramfs` };
+export const umlGuest = { initramfs: initramfsIn('uml-guest') };
 export const grub = { boot: `${images}/grub/boot.img`, core: `${images}/grub/core.img` };
 
-/** Makes what is missing, by default everything but `qemu-11`: some 20 s and 180 MB at first. */
+function initramfsIn(image: string): Record<Software, string> {
+  return {
+    files: `${images}/${image}/initramfs`,
+    cluster: `${images}/${image}/cluster-initramfs`,
+  };
+}
+
+/** Makes what is missing, by default everything but `qemu-11`: some 60 s and 200 MB at first. */
 export async function buildImages(...names: string[]): Promise<void> {
   await run(`${scripts}/build.sh`, names);
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 
 import { reconnectOptions } from '../../src/frontends/qemu.js';
 import { GuestProcess } from './guest-process.js';
-import { inTree, qemuGuest, type Tree } from './images.js';
+import { inTree, qemuGuest, type Software, type Tree } from './images.js';
 import { QmpClient } from './qmp-client.js';
 
 /** The QEMUs there are, by major version, and the tree each runs in. */
@@ -14,8 +14,9 @@ export type QemuVersion = keyof typeof qemuTrees;
 
 export interface QemuOptions {
   version: QemuVersion;
-  /** Arguments that attach the disk; those of vhostUserBlk or a file of qemu-configs. */
+  /** Arguments that attach the disk: those of vhostUserBlk, vhostUserScsi or of qemu-configs. */
   disk: string[];
+  software?: Software;
   /** What the machine starts: the guest's kernel and initramfs, or whatever the disk holds. */
   boot?: 'kernel' | 'disk';
   cpus?: number;
@@ -34,16 +35,29 @@ export function reconnectOption(version: QemuVersion): string {
   return version === '11' ? reconnectOptions.fromQemu11 : reconnectOptions.untilQemu10;
 }
 
-/** A disk at `socketPath`, and the shared memory that it needs. */
+const sharedMemory = [
+  ...['-object', 'memory-backend-memfd,id=memory,size=512M,share=on'],
+  ...['-machine', 'memory-backend=memory', '-m', '512M'],
+];
+
+/** A disk at `socketPath`. */
 export function vhostUserBlk(socketPath: string, options: VhostUserBlkOptions = {}): string[] {
   const { numQueues, reconnect } = options;
   const again = reconnect === undefined ? '' : `,${reconnect}`;
   const queues = numQueues === undefined ? '' : `,num-queues=${numQueues}`;
   return [
-    ...['-object', 'memory-backend-memfd,id=memory,size=512M,share=on'],
-    ...['-machine', 'memory-backend=memory', '-m', '512M'],
+    ...sharedMemory,
     ...['-chardev', `socket,id=disk,path=${socketPath}${again}`],
     ...['-device', `vhost-user-blk-pci,chardev=disk,bootindex=1${queues}`],
+  ];
+}
+
+/** A controller with what is served at `socketPath`. */
+export function vhostUserScsi(socketPath: string): string[] {
+  return [
+    ...sharedMemory,
+    ...['-chardev', `socket,id=disk,path=${socketPath}`],
+    ...['-device', 'vhost-user-scsi-pci,chardev=disk'],
   ];
 }
 
@@ -53,9 +67,9 @@ export class QemuGuest extends GuestProcess {
 
   /** `log` gets what QEMU prints and what the guest writes to its console. */
   constructor(options: QemuOptions, cwd: string, log: string) {
-    const { version, disk, boot = 'kernel', cpus, runDirectory } = options;
+    const { version, disk, software = 'files', boot = 'kernel', cpus, runDirectory } = options;
     const kernel = [
-      ...['-kernel', qemuGuest.kernel, '-initrd', qemuGuest.initramfs],
+      ...['-kernel', qemuGuest.kernel, '-initrd', qemuGuest.initramfs[software]],
       ...['-append', 'console=ttyS0 quiet panic=-1 agent=/dev/vport0p1'],
     ];
     const command = [

@@ -5,7 +5,7 @@ import { afterAll, beforeAll } from 'vitest';
 import { BackEnd, type BackEndOptions } from './back-end.js';
 import { buildImages, checkout } from './images.js';
 import { QemuGuest, type QemuOptions } from './qemu-guest.js';
-import { UmlGuest } from './uml-guest.js';
+import { UmlGuest, type UmlOptions } from './uml-guest.js';
 
 /**
  * A bench for back ends and guests: a scratch directory, and everything started through it is
@@ -48,10 +48,22 @@ export class Rig {
     return guest;
   }
 
-  uml(socketPath?: string): UmlGuest {
-    const guest = new UmlGuest(socketPath, this.#directory, this.#nextLog('uml'));
+  uml(options: UmlOptions = {}): UmlGuest {
+    const guest = new UmlGuest(options, this.#directory, this.#nextLog('uml'));
     this.#cleanups.push(() => guest.kill());
     return guest;
+  }
+
+  /** Why user-mode Linux can't run on this machine; empty if it can. */
+  async umlObstacle(): Promise<string> {
+    const guest = this.uml();
+    try {
+      await guest.booted();
+      await guest.powerOff();
+      return '';
+    } catch (error) {
+      return `user-mode Linux does not boot here, even without a disk: ${String(error)}`;
+    }
   }
 
   open(): void {

@@ -1,14 +1,24 @@
 import { GuestProcess } from './guest-process.js';
-import { inTree, umlGuest } from './images.js';
+import { inTree, type Software, umlGuest } from './images.js';
+
+/** Device numbers of virtio. */
+const virtioDevices = { blk: 2, scsi: 8 };
+
+export interface UmlOptions {
+  /** By default the guest has none. */
+  disk?: { socketPath: string; device: keyof typeof virtioDevices };
+  software?: Software;
+}
 
 /** A guest of user-mode Linux: a real kernel that runs as a process, at full speed. */
 export class UmlGuest extends GuestProcess {
-  /** Attached to the back end at `socketPath`, or to none. */
-  constructor(socketPath: string | undefined, cwd: string, log: string) {
-    const virtioBlock = 2;
-    const disk = socketPath === undefined ? [] : [`virtio_uml.device=${socketPath}:${virtioBlock}`];
+  constructor({ disk, software = 'files' }: UmlOptions, cwd: string, log: string) {
+    const device =
+      disk === undefined
+        ? []
+        : [`virtio_uml.device=${disk.socketPath}:${virtioDevices[disk.device]}`];
     const command = [
-      ...['/usr/bin/linux.uml', 'mem=512M', `initrd=${umlGuest.initramfs}`, ...disk],
+      ...['/usr/bin/linux.uml', 'mem=512M', `initrd=${umlGuest.initramfs[software]}`, ...device],
       ...['con0=null,fd:1', 'con1=fd:3,fd:3', 'con=null', 'ssl=null', 'quiet', 'panic=-1'],
       ...['agent=/dev/tty1', `uml_dir=${cwd}`],
     ];

@@ -11,10 +11,11 @@ import {
   vhostUserBlk,
 } from '../../support/qemu-guest.js';
 import { useRig } from '../../support/rig.js';
-import { checkFiles, makeFiles, trimLargeFiles } from './files.js';
+import { filesOn } from './files.js';
 
 const run = promisify(execFile);
 const mib = 1024 ** 2;
+const files = filesOn('/dev/vda');
 
 /** One guest's life with its disk, told in the order in which it happens. */
 export function describeGuestDisk(version: QemuVersion): void {
@@ -46,16 +47,16 @@ export function describeGuestDisk(version: QemuVersion): void {
     });
 
     it('keeps 256 MiB of files', async () => {
-      await guest.run(makeFiles(256));
-      await guest.run(checkFiles);
+      await guest.run(files.make(256));
+      await guest.run(files.check);
     });
 
     it('gives the blocks of trimmed files back', async () => {
       const allocated = async () => (await stat(image)).blocks * 512;
       const before = await allocated();
-      await guest.run(trimLargeFiles);
+      await guest.run(files.trimLarge);
       expect(before - (await allocated())).toBeGreaterThanOrEqual(128 * mib);
-      await guest.run(checkFiles);
+      await guest.run(files.check);
     });
 
     it('runs I/O on both queues', async () => {
@@ -82,7 +83,7 @@ export function describeGuestDisk(version: QemuVersion): void {
       await backEnd.resize(1280 * mib);
       await sizeSeen(1280 * mib);
       await guest.run('e2fsck -fy /dev/vda && resize2fs /dev/vda');
-      await guest.run(checkFiles);
+      await guest.run(files.check);
     });
 
     it('has grown after a pause', async () => {
@@ -97,7 +98,7 @@ export function describeGuestDisk(version: QemuVersion): void {
       await run('truncate', ['--size', `${1792 * mib}`, image]);
       backEnd = await startBackEnd();
       await sizeSeen(1792 * mib);
-      await guest.run(checkFiles);
+      await guest.run(files.check);
     });
 
     it('survives pauses under load', async () => {
@@ -113,7 +114,7 @@ export function describeGuestDisk(version: QemuVersion): void {
         await guest.run('true');
       }
       await guest.run('until [ -e /run/load ]; do usleep 100000; done; umount /mnt');
-      await guest.run(checkFiles);
+      await guest.run(files.check);
     });
 
     it('leaves a file system that e2fsck finds clean', async () => {

@@ -4,7 +4,9 @@ import { successful } from '../../support/command.js';
 import { type QemuVersion, vhostUserBlk } from '../../support/qemu-guest.js';
 import { useRig } from '../../support/rig.js';
 import { loopDevice } from '../../support/scratch-device.js';
-import { checkFiles, makeFiles } from './files.js';
+import { filesOn } from './files.js';
+
+const files = filesOn('/dev/vda');
 
 /** A disk with 4 KiB sectors, which takes nothing smaller. */
 export function describeLargeSectors(version: QemuVersion): void {
@@ -21,8 +23,8 @@ export function describeLargeSectors(version: QemuVersion): void {
 
       expect(await guest.run('cat /sys/block/vda/queue/logical_block_size')).toBe('4096\n');
       expect(Number(await guest.run('cat /sys/block/vda/size'))).toBe(1024 ** 3 / 512);
-      await guest.run(makeFiles(64));
-      await guest.run(checkFiles);
+      await guest.run(files.make(64));
+      await guest.run(files.check);
 
       await guest.powerOff();
       await backEnd.stop();
