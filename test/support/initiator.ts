@@ -34,7 +34,10 @@ export interface ScsiCommand {
 
 const testUnitReady: ScsiCommand = { cdb: '000000000000' };
 
-/** A guest behind vhost-user-scsi that does what a test says: the scripted front end. */
+/**
+ * A guest behind vhost-user-scsi that does what a test says: the scripted front end. Or one behind
+ * vhost-user-blk, by the SCSI commands of its requests: `response` is VIRTIO_BLK_S_* then.
+ */
 export class Initiator {
   readonly #child: ChildProcess;
   readonly #waiting = new Map<string, (words: string[]) => void>();
@@ -43,8 +46,8 @@ export class Initiator {
   #ended: Promise<unknown>;
   #onReady: () => void = () => undefined;
 
-  private constructor(socketPath: string) {
-    this.#child = spawn(program, [socketPath], { stdio: ['pipe', 'pipe', 'pipe'] });
+  private constructor(socketPath: string, device: 'scsi' | 'blk') {
+    this.#child = spawn(program, [device, socketPath], { stdio: ['pipe', 'pipe', 'pipe'] });
     this.#ended = once(this.#child, 'close');
     this.#child.stderr?.on('data', (chunk: Buffer) => (this.#stderr += chunk.toString()));
     if (this.#child.stdout === null) throw new Error('stdout is no pipe');
@@ -63,8 +66,9 @@ export class Initiator {
   static async connect(
     socketPath: string,
     onEnd: (end: () => Promise<void>) => void = onTestFinished,
+    device: 'scsi' | 'blk' = 'scsi',
   ): Promise<Initiator> {
-    const initiator = new Initiator(socketPath);
+    const initiator = new Initiator(socketPath, device);
     onEnd(() => initiator.leave());
     const ready = new Promise<void>((resolve) => (initiator.#onReady = resolve));
     await Promise.race([ready, initiator.#unexpectedEnd()]);
