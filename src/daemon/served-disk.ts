@@ -12,7 +12,7 @@ import type { NativeAddon, NativeDisk, NativeFence } from '../native/addon.js';
 import type { ReservationCommand } from '../pr/command.js';
 import type { Nexus } from '../pr/nexus.js';
 import { derivedDesignator, parseDesignator } from '../scsi/designator.js';
-import { defaultProduct, type Identity } from '../scsi/inquiry.js';
+import { defaultProduct, type Identity } from '../scsi/identity.js';
 import { LogicalUnit } from '../scsi/logical-unit.js';
 import type { MediumOptions } from '../scsi/medium.js';
 import type { ModeSettings } from '../scsi/mode-pages.js';

@@ -1,10 +1,10 @@
-/** The commands that one logical unit offers. */
 import type { Cdb } from './cdb.js';
-import type { CommandDefinition } from './command.js';
+import type { CommandDefinition, OfferedCommands } from './command.js';
 import type { Decoded } from './command-outcome.js';
 import { invalidCdbField, invalidCommandOperationCode } from './sense.js';
 
-export class CommandSet implements Iterable<CommandDefinition> {
+/** Of the whole table, what a disk of this kind has. */
+export class CommandSet implements OfferedCommands {
   /** In the order of the table: by operation code, then by service action. */
   readonly #definitions: readonly CommandDefinition[];
 
@@ -16,7 +16,6 @@ export class CommandSet implements Iterable<CommandDefinition> {
     return this.#definitions[Symbol.iterator]();
   }
 
-  /** @returns refusal 5/20/00 for the operation code, 5/24/00 for its service action */
   find(cdb: Cdb): Decoded<CommandDefinition> {
     const candidates = this.withOpcode(cdb.opcode);
     if (candidates.length === 0) return { refusal: invalidCommandOperationCode };
@@ -26,7 +25,6 @@ export class CommandSet implements Iterable<CommandDefinition> {
     return found === undefined ? { refusal: invalidCdbField(1, 4) } : { value: found };
   }
 
-  /** Several for an operation code that has service actions. */
   withOpcode(opcode: number): CommandDefinition[] {
     return this.#definitions.filter((definition) => definition.opcode === opcode);
   }

@@ -16,7 +16,6 @@ import {
   startStopUnit,
   testUnitReady,
 } from './logical-unit-commands.js';
-import type { LogicalUnit } from './logical-unit.js';
 import { modeForm10, modeForm6, modeSense } from './mode-parameters.js';
 import { prInActions } from './persistent-reserve-in.js';
 import { prOutActions } from './persistent-reserve-out.js';
@@ -31,7 +30,7 @@ import {
   reportSupportedTaskManagementFunctions,
 } from './supported-operations.js';
 
-type Offered = (unit: LogicalUnit) => boolean;
+type Offered = CommandDefinition['offeredBy'];
 
 const always: Offered = () => true;
 const thinProvisioned: Offered = ({ medium }) => medium.thinProvisioned;

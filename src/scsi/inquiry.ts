@@ -1,32 +1,11 @@
 /** Standard INQUIRY data and VPD pages (SPC-4 §6.6, §7.8; SBC-3 §6.5). */
 import type { Cdb } from './cdb.js';
 import { checkCondition, type CommandOutcome, goodWith } from './command-outcome.js';
-import type { Designator } from './designator.js';
+import { defaultProduct, type Identity } from './identity.js';
 import type { Medium } from './medium.js';
 import { invalidCdbField } from './sense.js';
 import { paddedAsciiField } from './text-field.js';
 import { vpdPage } from './vital-product-data.js';
-
-/** What tells a disk from others. It must be the same on every host that serves the disk. */
-export interface Identity {
-  /** T10 VENDOR IDENTIFICATION, at most 8 characters. */
-  readonly vendor: string;
-  /** At most 16 characters. */
-  readonly product: string;
-  /** At most 4 characters. */
-  readonly revision: string;
-  /** UNIT SERIAL NUMBER, at most 252 characters. */
-  readonly serial: string;
-  readonly designator: Designator;
-}
-
-/** Vendor, product and revision of a disk that has no reason for its own. */
-export const defaultProduct = {
-  vendor: 'HOLDFAST',
-  product: 'VHOST-USER DISK',
-  // Not the program's version: guests tell disks apart by it.
-  revision: '0001',
-} as const satisfies Partial<Identity>;
 
 const standardLength = 96;
 

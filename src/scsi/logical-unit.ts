@@ -4,7 +4,7 @@ import type { LogicalUnitReservations } from '../pr/logical-unit-reservations.js
 import type { Nexus, NexusId } from '../pr/nexus.js';
 import type { Sense } from '../pr/sense.js';
 import { Cdb } from './cdb.js';
-import { accessOf, type CommandContext } from './command.js';
+import { accessOf, type CommandContext, type CommandTarget } from './command.js';
 import {
   checkCondition,
   type CommandOutcome,
@@ -13,7 +13,7 @@ import {
 } from './command-outcome.js';
 import { CommandSet } from './command-set.js';
 import { commandTable } from './command-table.js';
-import type { Identity } from './inquiry.js';
+import type { Identity } from './identity.js';
 import { Medium, type MediumOptions } from './medium.js';
 import { defaultModeSettings, type ModeSettings } from './mode-pages.js';
 import { decodeModeSelect, type ModeForm } from './mode-parameters.js';
@@ -53,7 +53,7 @@ export interface ScsiRequest {
  */
 export type ScsiAnswer = ScsiResponse | 'natively';
 
-export class LogicalUnit {
+export class LogicalUnit implements CommandTarget {
   readonly identity: Identity;
   readonly medium: Medium;
   readonly reservations: LogicalUnitReservations;

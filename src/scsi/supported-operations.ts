@@ -1,8 +1,7 @@
 /** REPORT SUPPORTED OPERATION CODES and TASK MANAGEMENT FUNCTIONS (SPC-4 §6.35, §6.36). */
 import type { Cdb } from './cdb.js';
-import type { CommandDefinition } from './command.js';
+import type { CommandDefinition, OfferedCommands } from './command.js';
 import { checkCondition, type CommandOutcome, goodWith } from './command-outcome.js';
-import type { CommandSet } from './command-set.js';
 import { invalidCdbField } from './sense.js';
 
 /** REPORTING OPTIONS. */
@@ -16,7 +15,7 @@ const reportingOptions = {
   either: 0b011,
 } as const;
 
-export function reportSupportedOperationCodes(cdb: Cdb, commands: CommandSet): CommandOutcome {
+export function reportSupportedOperationCodes(cdb: Cdb, commands: OfferedCommands): CommandOutcome {
   const withTimeouts = cdb.flag(2, 7);
   const allocationLength = cdb.uint32(6);
   const options = cdb.bits(2, 2, 0);
@@ -47,7 +46,7 @@ export function reportSupportedOperationCodes(cdb: Cdb, commands: CommandSet): C
   return goodWith(oneCommand(found, withTimeouts), allocationLength);
 }
 
-function allCommands(commands: CommandSet, withTimeouts: boolean): Buffer {
+function allCommands(commands: OfferedCommands, withTimeouts: boolean): Buffer {
   const descriptors = Array.from(commands, (command) => descriptorOf(command, withTimeouts));
   const list = Buffer.concat(descriptors);
   const header = Buffer.alloc(4);

@@ -1,7 +1,7 @@
 /** VPD pages of a disk (SPC-4 §7.8, SBC-3 §6.5). */
 import { emulatedTargetPort } from '../pr/nexus.js';
 import type { Designator } from './designator.js';
-import type { Identity } from './inquiry.js';
+import type { Identity } from './identity.js';
 import type { Medium } from './medium.js';
 import { asciiField, paddedAsciiField } from './text-field.js';
 

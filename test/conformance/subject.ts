@@ -8,7 +8,7 @@ import type { PrOutcome } from '../../src/pr/outcome.js';
 import { Cdb } from '../../src/scsi/cdb.js';
 import { scsiStatus } from '../../src/scsi/command-outcome.js';
 import { derivedDesignator } from '../../src/scsi/designator.js';
-import { defaultProduct } from '../../src/scsi/inquiry.js';
+import { defaultProduct } from '../../src/scsi/identity.js';
 import { LogicalUnit } from '../../src/scsi/logical-unit.js';
 import { MemoryStore } from '../unit/emulated/support/memory-store.js';
 import { RecordingFence } from '../unit/emulated/support/recording-fence.js';

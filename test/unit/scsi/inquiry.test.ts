@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { defaultProduct } from '../../../src/scsi/inquiry.js';
+import { defaultProduct } from '../../../src/scsi/identity.js';
 import { bytes, groups } from './support/bytes.js';
 import { diskWith, fieldInError, identity, plainMedium, send, verdict } from './support/disk.js';
 

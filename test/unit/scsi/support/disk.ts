@@ -10,7 +10,7 @@ import { good, type PrOutcome } from '../../../../src/pr/outcome.js';
 import { UnitAttentions } from '../../../../src/pr/unit-attention.js';
 import type { ScsiStatus } from '../../../../src/scsi/command-outcome.js';
 import { derivedDesignator } from '../../../../src/scsi/designator.js';
-import { defaultProduct } from '../../../../src/scsi/inquiry.js';
+import { defaultProduct } from '../../../../src/scsi/identity.js';
 import {
   LogicalUnit,
   type LogicalUnitOptions,
