@@ -14,7 +14,7 @@ using frontend::ScsiDriver;
 using frontend::ScsiResult;
 
 Result<std::unique_ptr<Session>> Session::open(const std::string& socketPath) {
-  auto driver = ScsiDriver::openAndStart(socketPath, {.numQueues = 3, .queueSize = 256});
+  auto driver = ScsiDriver::openAndStart(socketPath, {.numQueues = 3, .queueSize = 512});
   if (!driver) return driver.error();
   std::unique_ptr<Session> session(new Session(std::move(*driver)));
   if (Status prepared = session->prepareSlots(); !prepared) return prepared.error();

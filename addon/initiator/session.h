@@ -23,7 +23,7 @@ class Session {
 
  private:
   /// Commands on their way at once.
-  static constexpr unsigned kSlots = 64;
+  static constexpr unsigned kSlots = 160;
   static constexpr uint32_t kDataSize = 256 * 1024;
 
   struct Slot {
