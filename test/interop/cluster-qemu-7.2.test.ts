@@ -1,0 +1,3 @@
+import { describeCluster } from './scenarios/cluster.js';
+
+describeCluster('7.2');
