@@ -11,7 +11,7 @@ table='
 build       | check   | setup/build.sh
 lint        | check   | setup/lint.sh
 unit        | vitest  | unit
-native      | doctest | build/native
+native      | doctest | build/release
 asan        | doctest | build/asan
 tsan        | doctest | build/tsan
 tidy        | check   | setup/tidy.sh build/asan
@@ -42,13 +42,17 @@ export TSAN_OPTIONS=external_symbolizer_path=$ASAN_SYMBOLIZER_PATH
 
 # The sanitizers' builds are clang's, the release build is g++'s: each run proves both compilers.
 configure_native() { # DIRECTORY
-  local options=(-G Ninja -DHOLDFAST_TESTS=ON -DHOLDFAST_ADDON=OFF)
-  local clang=-DCMAKE_CXX_COMPILER=clang++-19
+  local options=()
   case $1 in
-    */asan) options+=("$clang" -DHOLDFAST_SANITIZE=address) ;;
-    */tsan) options+=("$clang" -DHOLDFAST_SANITIZE=thread) ;;
+    */asan) options=(-DHOLDFAST_SANITIZE=address) ;;
+    */tsan) options=(-DHOLDFAST_SANITIZE=thread) ;;
+    *) # setup/build.sh made it
+      cmake "$1" -DHOLDFAST_TESTS=ON >/dev/null
+      return
+      ;;
   esac
-  [ -e "$1/build.ninja" ] || cmake -S addon -B "$1" "${options[@]}"
+  [ -e "$1/build.ninja" ] || cmake -S addon -B "$1" -G Ninja "${options[@]}" \
+    -DHOLDFAST_TESTS=ON -DHOLDFAST_ADDON=OFF -DCMAKE_CXX_COMPILER=clang++-19
 }
 
 run_doctest() { # DIRECTORY
