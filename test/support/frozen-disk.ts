@@ -46,13 +46,15 @@ export class FrozenDisk {
     await successful('fsfreeze', '--unfreeze', this.#mountPoint);
   }
 
+  /** How many writes to the device the kernel has in flight. */
+  writesNow(): number {
+    const path = `/sys/block/${basename(this.device)}/inflight`;
+    const [, writes] = readFileSync(path, 'utf8').trim().split(/\s+/);
+    return Number(writes);
+  }
+
   /** Resolves when the kernel has `count` writes to the device in flight. */
   async writesInFlight(count: number): Promise<void> {
-    const name = basename(this.device);
-    for (;;) {
-      const [, writes] = readFileSync(`/sys/block/${name}/inflight`, 'utf8').trim().split(/\s+/);
-      if (Number(writes) === count) return;
-      await delay(10); // sysfs has no event for it
-    }
+    while (this.writesNow() !== count) await delay(10); // sysfs has no event for it
   }
 }
