@@ -79,14 +79,19 @@ virtio_scsi_cmd_req& ScsiDriver::headerOf(const Request& request) const {
 }
 
 ScsiResult ScsiDriver::resultOf(const Request& request, uint32_t writtenBytes) const {
+  ScsiResult result = resultIn(memory().hostAddr(request.response.guestAddr));
+  result.writtenBytes = writtenBytes;
+  return result;
+}
+
+ScsiResult ScsiDriver::resultIn(const std::byte* memory) {
   virtio_scsi_cmd_resp response;
-  std::memcpy(&response, memory().hostAddr(request.response.guestAddr), sizeof response);
+  std::memcpy(&response, memory, sizeof response);
   const size_t senseSize = std::min<size_t>(response.sense_len, sizeof response.sense);
   return {.response = response.response,
           .status = response.status,
           .residual = response.resid,
-          .sense = {response.sense, response.sense + senseSize},
-          .writtenBytes = writtenBytes};
+          .sense = {response.sense, response.sense + senseSize}};
 }
 
 std::vector<Buffer> ScsiDriver::chainOf(const Request& request) {

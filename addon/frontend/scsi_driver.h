@@ -66,6 +66,8 @@ class ScsiDriver : public Driver {
   std::span<std::byte> dataOf(const Request& request) const;
   virtio_scsi_cmd_req& headerOf(const Request& request) const;
   ScsiResult resultOf(const Request& request, uint32_t writtenBytes) const;
+  /// What a response in memory says.
+  static ScsiResult resultIn(const std::byte* response);
   /// The request's buffers in the order that a ring wants.
   static std::vector<Buffer> chainOf(const Request& request);
   /// Puts the request into the ring; returns its head. Error: ENOSPC.

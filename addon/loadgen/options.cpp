@@ -13,7 +13,8 @@ namespace {
 
 constexpr char kUsage[] = R"(Usage: holdfast-loadgen --socket PATH [options]
 
-Drives a vhost-user-blk back end as a guest would and prints one JSON object.
+Drives a vhost-user-blk or vhost-user-scsi back end as a guest would and prints
+one JSON object.
 
 Load (closed loop unless --rate is given)
   --read PERCENT       share of reads, the rest are writes        100
@@ -26,6 +27,7 @@ Load (closed loop unless --rate is given)
   --idle               start the rings and send nothing
   --range BYTES        use only the first bytes of the device     all
   --seed N             of the random numbers                      1
+  --device KIND        blk, or scsi: LUN 0 of target 0             blk
   --verify             write known contents, check every read, and
                        read back all that was written at the end
 Time
@@ -38,7 +40,7 @@ Driver
                        poll (spins on the used index)             interrupt
   --no-indirect        don't negotiate indirect descriptors
   --no-event-idx       don't negotiate EVENT_IDX
-  --no-flush           don't negotiate FLUSH, so that writes are write-through
+  --no-flush           blk: don't negotiate FLUSH, so that writes are write-through
 Machine
   --cpu LIST           pin all threads to these CPUs, e.g. 1 or 1,3
   --server-pid PID     report the CPU time this process takes
@@ -97,6 +99,12 @@ Status parseCompletion(std::string_view text, Completion& completion) {
   return {};
 }
 
+Status parseDevice(std::string_view text, DeviceKind& device) {
+  if (text != "blk" && text != "scsi") return invalid(text);
+  device = text == "scsi" ? DeviceKind::kScsi : DeviceKind::kBlk;
+  return {};
+}
+
 constexpr uint64_t kAny = ~0ULL;
 
 /// One option of the command line; `apply` gets an empty text where there is no value.
@@ -109,6 +117,7 @@ struct Row {
 // clang-format off
 constexpr Row kRows[] = {
     {"socket", true, [](auto text, auto& o) { o.socketPath = text; return Status(); }},
+    {"device", true, [](auto text, auto& o) { return parseDevice(text, o.device); }},
     {"read", true, [](auto text, auto& o) { return parseNumber(text, 0U, 100U, o.readPercent); }},
     {"sequential", false, [](auto, auto& o) { o.sequential = true; return Status(); }},
     {"block-size", true, [](auto text, auto& o) { return parseSize(text, uint32_t{16} << 20, o.blockSize); }},
@@ -143,6 +152,9 @@ Status checkTogether(const Options& options) {
   if (options.socketPath.empty()) return Error{EINVAL, "--socket is missing"};
   if (options.blockSize % 512 != 0) {
     return Error{EINVAL, "--block-size must be a multiple of 512"};
+  }
+  if (options.device == DeviceKind::kScsi && !options.flush) {
+    return Error{EINVAL, "--no-flush is for --device blk: a SCSI disk is asked for each write"};
   }
   if (options.blockSize % options.segments != 0) {
     return Error{EINVAL, "--segments must divide --block-size"};

@@ -15,9 +15,13 @@ enum class Completion {
   kPoll,       // spinning on the used index, no interrupt asked for, as SPDK's initiator
 };
 
+/// The type of the device that the back end offers.
+enum class DeviceKind { kBlk, kScsi };
+
 /// What the command line asks for. Sizes in bytes.
 struct Options {
   std::string socketPath;
+  DeviceKind device = DeviceKind::kBlk;
   bool idle = false;
   unsigned readPercent = 100;
   bool sequential = false;

@@ -1,6 +1,5 @@
 #include "loadgen/queue_load.h"
 
-#include <linux/virtio_blk.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 
@@ -55,10 +54,12 @@ void Tally::add(const Tally& other) {
   if (!failure) failure = other.failure;
 }
 
-QueueLoad::QueueLoad(frontend::BlkDriver& driver, uint16_t queue, const Options& options,
-                     uint64_t partStart, uint64_t partSize, Slots slots)
-    : driver_(driver),
-      queue_(driver.queue(queue)),
+QueueLoad::QueueLoad(Device& device, uint16_t queue, const Options& options, uint64_t partStart,
+                     uint64_t partSize, Slots slots)
+    : device_(device),
+      index_(queue),
+      queue_(device.queue(queue)),
+      indirect_(device.driver().hasFeature(frontend::kFeatureIndirect)),
       options_(options),
       firstSector_(partStart / kSectorSize),
       slots_(std::move(slots)),
@@ -71,13 +72,13 @@ QueueLoad::QueueLoad(frontend::BlkDriver& driver, uint16_t queue, const Options&
   }
 }
 
-Result<std::unique_ptr<QueueLoad>> QueueLoad::create(frontend::BlkDriver& driver, uint16_t queue,
+Result<std::unique_ptr<QueueLoad>> QueueLoad::create(Device& device, uint16_t queue,
                                                      const Options& options, uint64_t partStart,
                                                      uint64_t partSize) {
-  Result<Slots> slots = Slots::create(driver.memory(), options);
+  Result<Slots> slots = Slots::create(device.driver().memory(), options);
   if (!slots) return slots.error();
   std::unique_ptr<QueueLoad> load(
-      new QueueLoad(driver, queue, options, partStart, partSize, std::move(*slots)));
+      new QueueLoad(device, queue, options, partStart, partSize, std::move(*slots)));
   if (Status opened = load->openEpoll(); !opened) return opened.error();
   return load;
 }
@@ -88,7 +89,7 @@ Status QueueLoad::openEpoll() {
   epoll_ = UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
   if (!epoll_) return systemError("epoll_create1", errno);
   if (Status s = watch(epoll_.get(), queue_.callFd(), EPOLLIN | EPOLLET, kCompletion); !s) return s;
-  return watch(epoll_.get(), driver_.connection().socket().fd(), EPOLLRDHUP, kConnection);
+  return watch(epoll_.get(), device_.driver().connection().socket().fd(), EPOLLRDHUP, kConnection);
 }
 
 void QueueLoad::run(Window& window) {
@@ -105,7 +106,7 @@ void QueueLoad::generate() {
   if (options_.rate > 0) {
     // The queues take turns, so that the sum of their arrivals is even as well.
     const double perQueue = options_.rate / options_.queues;
-    const double offset = double(kSecond) / options_.rate * queue_.index();
+    const double offset = double(kSecond) / options_.rate * index_;
     arrivals_ = std::make_unique<Arrivals>(perQueue, nowNs() + static_cast<uint64_t>(offset));
   }
   while (!stopped()) {
@@ -130,7 +131,7 @@ void QueueLoad::awaitUsed() {
   while (!queue_.ring().hasUsed() && !stopped()) {
     if (nowNs() >= deadline) {
       return fail({ETIMEDOUT, std::to_string(slots_.inFlight()) + " requests of queue " +
-                                  std::to_string(queue_.index()) + " did not come back in time"});
+                                  std::to_string(index_) + " did not come back in time"});
     }
     wait(deadline);
   }
@@ -174,14 +175,14 @@ void QueueLoad::submit(Workload::Operation operation, uint64_t startNs) {
   slot.block = verifier_ ? verifier_->claim(operation.block) : operation.block;
   slot.startNs = startNs;
   if (verifier_ && !operation.read) verifier_->prepareWrite(slot.block, slot.data);
-  Slots::prepare(slot, operation.read,
-                 firstSector_ + slot.block * (options_.blockSize / kSectorSize));
+  slot.read = operation.read;
+  device_.prepare(slot.header, slot.answer, slot.read,
+                  firstSector_ * kSectorSize + slot.block * options_.blockSize, options_.blockSize);
 
+  const std::vector<frontend::Buffer>& chain = slot.read ? slot.readChain : slot.writeChain;
   frontend::SplitRing& ring = queue_.ring();
   const std::optional<uint16_t> head =
-      driver_.hasFeature(frontend::kFeatureIndirect)
-          ? ring.addIndirect(slot.chain, slot.table, slot.tableHost)
-          : ring.add(slot.chain);
+      indirect_ ? ring.addIndirect(chain, slot.table, slot.tableHost) : ring.add(chain);
   if (!head) return fail({ENOSPC, "the ring is smaller than the depth"});
   slotOfHead_[*head] = index;
 }
@@ -211,9 +212,8 @@ void QueueLoad::complete(uint16_t slotIndex, uint64_t now) {
     ++(slot.read ? tally_.reads : tally_.writes);
     tally_.latencies.record(now - slot.startNs);
   }
-  const auto status = std::to_integer<uint8_t>(*slot.status);
-  if (status != VIRTIO_BLK_S_OK) {
-    countError(slot, "ended with status " + std::to_string(status));
+  if (const auto failure = device_.failureIn(slot.answer)) {
+    countError(slot, *failure);
   } else if (verifier_ && slot.read) {
     ++tally_.checkedReads;
     if (const auto wrong = verifier_->check(slot.block, slot.data)) countError(slot, *wrong);

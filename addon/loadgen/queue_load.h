@@ -8,8 +8,8 @@
 
 #include "core/base/status.h"
 #include "core/base/unique_fd.h"
-#include "frontend/blk_driver.h"
 #include "loadgen/arrivals.h"
+#include "loadgen/device.h"
 #include "loadgen/histogram.h"
 #include "loadgen/options.h"
 #include "loadgen/slots.h"
@@ -49,8 +49,9 @@ struct Tally {
 /// The load on one queue. run() is its thread; all memory is taken before.
 class QueueLoad {
  public:
-  /// `part`: the bytes of the device that are this queue's alone, `partSize` from `partStart`.
-  static Result<std::unique_ptr<QueueLoad>> create(frontend::BlkDriver& driver, uint16_t queue,
+  /// `queue`: the nth that takes requests. `part`: the bytes of the device that are this queue's
+  /// alone, `partSize` from `partStart`.
+  static Result<std::unique_ptr<QueueLoad>> create(Device& device, uint16_t queue,
                                                    const Options& options, uint64_t partStart,
                                                    uint64_t partSize);
 
@@ -60,7 +61,7 @@ class QueueLoad {
   const Tally& tally() const { return tally_; }
 
  private:
-  QueueLoad(frontend::BlkDriver& driver, uint16_t queue, const Options& options, uint64_t partStart,
+  QueueLoad(Device& device, uint16_t queue, const Options& options, uint64_t partStart,
             uint64_t partSize, Slots slots);
 
   Status openEpoll();
@@ -91,8 +92,10 @@ class QueueLoad {
   bool stopped() const { return window_->failed.load(std::memory_order_relaxed); }
   bool measured(uint64_t now) const { return now >= window_->startNs && now < window_->endNs; }
 
-  frontend::BlkDriver& driver_;
+  Device& device_;
+  const uint16_t index_;
   frontend::Virtqueue& queue_;
+  const bool indirect_;
   const Options& options_;
   uint64_t firstSector_;
   Slots slots_;

@@ -1,6 +1,5 @@
 #include "loadgen/run.h"
 
-#include <linux/virtio_blk.h>
 #include <poll.h>
 #include <sched.h>
 
@@ -12,18 +11,18 @@
 #include <thread>
 #include <vector>
 
-#include "frontend/blk_driver.h"
 #include "loadgen/cpu_clock.h"
+#include "loadgen/device.h"
 #include "loadgen/queue_load.h"
 
 namespace holdfast::loadgen {
 
 namespace {
 
-using frontend::BlkDriver;
-
 /// QEMU's default, and more only where the depth needs it.
 constexpr uint32_t kRingSize = 128;
+/// Of a SCSI device: control and event queue.
+constexpr uint32_t kOtherQueues = 2;
 
 Status pinTo(const std::vector<int>& cpus) {
   if (cpus.empty()) return {};
@@ -34,56 +33,55 @@ Status pinTo(const std::vector<int>& cpus) {
   return {};
 }
 
-Result<std::unique_ptr<BlkDriver>> connect(const Options& options) {
+Result<std::unique_ptr<Device>> connect(const Options& options) {
   const uint32_t chainLength = options.segments + 2;
   const uint32_t direct = std::bit_ceil(options.depth * chainLength);
   const uint32_t indirect = std::bit_ceil(uint32_t{options.depth});
   const uint32_t ringSize = std::max(kRingSize, options.indirect ? indirect : direct);
 
-  frontend::BlkDriverOptions driver;
+  frontend::DriverOptions driver;
   driver.numQueues = options.queues;
   driver.queueSize = static_cast<uint16_t>(ringSize);
   if (!options.indirect) driver.features &= ~(1ULL << frontend::kFeatureIndirect);
   if (!options.eventIndex) driver.features &= ~(1ULL << frontend::kFeatureEventIndex);
-  if (!options.flush) driver.features &= ~(1ULL << VIRTIO_BLK_F_FLUSH);
   driver.scratchSize = 4096;
-  // Rings take 26 bytes an entry; the slack covers their alignment and the driver's own request.
-  const uint64_t perQueue = Slots::memoryNeeded(options) + 32ULL * ringSize + 4096;
-  driver.memorySize = std::bit_ceil(options.queues * perQueue + (1ULL << 16));
+  // Rings take 26 bytes an entry, those that take no requests too; the slack covers their alignment
+  // and the driver's own requests.
+  const uint64_t rings = 32ULL * ringSize * (options.queues + kOtherQueues);
+  const uint64_t requests = options.queues * (Slots::memoryNeeded(options) + 4096);
+  driver.memorySize = std::bit_ceil(rings + requests + (1ULL << 16));
 
-  Result<std::unique_ptr<BlkDriver>> opened = BlkDriver::openAndStart(options.socketPath, driver);
-  if (opened && options.indirect && !(*opened)->hasFeature(frontend::kFeatureIndirect)) {
+  Result<std::unique_ptr<Device>> device = Device::connect(options, driver);
+  if (device && options.indirect && !(*device)->driver().hasFeature(frontend::kFeatureIndirect)) {
     return Error{ENOTSUP, "the back end has no indirect descriptors: say --no-indirect"};
   }
-  return opened;
+  return device;
 }
 
 /// The bytes of the device to use, cut to a whole number of blocks for each queue.
-Result<uint64_t> partSizeOf(BlkDriver& driver, const Options& options) {
-  const Result<virtio_blk_config> config = driver.config();
-  if (!config) return config.error();
-  const uint64_t capacity = config->capacity * BlkDriver::kSectorSize;
-  if (options.range > capacity) return Error{EINVAL, "--range is larger than the device"};
-  const uint64_t range = options.range > 0 ? options.range : capacity;
+Result<uint64_t> partSizeOf(const Device& device, const Options& options) {
+  if (options.blockSize % device.blockSize() != 0) {
+    return Error{EINVAL, "--block-size must be a multiple of the device's blocks, " +
+                             std::to_string(device.blockSize()) + " bytes"};
+  }
+  if (options.range > device.capacity()) return Error{EINVAL, "--range is larger than the device"};
+  const uint64_t range = options.range > 0 ? options.range : device.capacity();
   const uint64_t blocks = range / options.queues / options.blockSize;
   // A verified block has one request in flight at most, so there must be a block for each.
   if (blocks < options.depth) return Error{EINVAL, "the device or --range is too small"};
   const bool writes = options.readPercent < 100 && !options.idle;
-  if (writes && driver.hasFeature(VIRTIO_BLK_F_RO)) {
-    return Error{EROFS, "the device is read-only"};
-  }
+  if (writes && device.readOnly()) return Error{EROFS, "the device is read-only"};
   return blocks * options.blockSize;
 }
 
-Result<std::vector<std::unique_ptr<QueueLoad>>> makeLoads(BlkDriver& driver,
-                                                          const Options& options) {
-  const Result<uint64_t> partSize = partSizeOf(driver, options);
+Result<std::vector<std::unique_ptr<QueueLoad>>> makeLoads(Device& device, const Options& options) {
+  const Result<uint64_t> partSize = partSizeOf(device, options);
   if (!partSize) return partSize.error();
   std::vector<std::unique_ptr<QueueLoad>> loads;
   if (options.idle) return loads;
   for (uint16_t queue = 0; queue < options.queues; ++queue) {
     Result<std::unique_ptr<QueueLoad>> load =
-        QueueLoad::create(driver, queue, options, queue * *partSize, *partSize);
+        QueueLoad::create(device, queue, options, queue * *partSize, *partSize);
     if (!load) return load.error();
     loads.push_back(std::move(*load));
   }
@@ -91,7 +89,7 @@ Result<std::vector<std::unique_ptr<QueueLoad>>> makeLoads(BlkDriver& driver,
 }
 
 /// Sleeps until `deadline`. Error: ECONNRESET as soon as the back end closes the connection.
-Status sleepUntil(uint64_t deadline, BlkDriver& driver, const Window& window) {
+Status sleepUntil(uint64_t deadline, frontend::Driver& driver, const Window& window) {
   for (uint64_t now = nowNs(); now < deadline && !window.failed; now = nowNs()) {
     pollfd entry{driver.connection().socket().fd(), POLLRDHUP, 0};
     const uint64_t left = (deadline - now + 999'999) / 1'000'000;
@@ -112,14 +110,14 @@ CpuSample sampleCpu(const std::optional<CpuClock>& server) {
   return {CpuClock::ofThisProcess().read(), server ? server->read() : 0};
 }
 
-Result<Report> measure(BlkDriver& driver, const Options& options) {
+Result<Report> measure(Device& device, const Options& options) {
   std::optional<CpuClock> server;
   if (options.serverPid != 0) {
     const Result<CpuClock> clock = CpuClock::ofProcess(options.serverPid);
     if (!clock) return clock.error();
     server = *clock;
   }
-  auto loads = makeLoads(driver, options);
+  auto loads = makeLoads(device, options);
   if (!loads) return loads.error();
 
   Window window;
@@ -128,9 +126,9 @@ Result<Report> measure(BlkDriver& driver, const Options& options) {
   std::vector<std::thread> threads;
   for (auto& load : *loads) threads.emplace_back([&load, &window] { load->run(window); });
 
-  Status alive = sleepUntil(window.startNs, driver, window);
+  Status alive = sleepUntil(window.startNs, device.driver(), window);
   const CpuSample before = sampleCpu(server);
-  if (alive) alive = sleepUntil(window.endNs, driver, window);
+  if (alive) alive = sleepUntil(window.endNs, device.driver(), window);
   const CpuSample after = sampleCpu(server);
   for (std::thread& thread : threads) thread.join();
 
@@ -148,9 +146,9 @@ Result<Report> measure(BlkDriver& driver, const Options& options) {
 
 Result<Report> runLoad(const Options& options) {
   if (Status pinned = pinTo(options.cpus); !pinned) return pinned.error();
-  Result<std::unique_ptr<BlkDriver>> driver = connect(options);
-  if (!driver) return driver.error();
-  return measure(**driver, options);
+  Result<std::unique_ptr<Device>> device = connect(options);
+  if (!device) return device.error();
+  return measure(**device, options);
 }
 
 }  // namespace holdfast::loadgen

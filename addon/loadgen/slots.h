@@ -8,18 +8,19 @@
 #include "core/base/status.h"
 #include "frontend/guest_memory.h"
 #include "frontend/split_ring.h"
+#include "loadgen/device.h"
 #include "loadgen/options.h"
 
 namespace holdfast::loadgen {
 
-/// One request that may be in flight: its guest memory, written once, and what is known about it.
+/// One request that may be in flight: its guest memory, and what is known about it.
 struct Slot {
   std::byte* header = nullptr;
-  std::byte* status = nullptr;
+  std::byte* answer = nullptr;
   std::span<std::byte> data;
   uint64_t table = 0;  // guest address of the indirect table
   frontend::Descriptor* tableHost = nullptr;
-  std::vector<frontend::Buffer> chain;  // header, the segments of the data, status
+  std::vector<frontend::Buffer> readChain, writeChain;
 
   uint64_t startNs = 0;
   uint64_t block = 0;
@@ -40,9 +41,6 @@ class Slots {
   uint16_t take();
   void give(uint16_t index) { free_.push_back(index); }
   Slot& operator[](uint16_t index) { return slots_[index]; }
-
-  /// Writes the header and aims the data's descriptors the right way.
-  static void prepare(Slot& slot, bool read, uint64_t sector);
 
  private:
   std::vector<Slot> slots_;

@@ -16,6 +16,8 @@ export interface BackEnd {
   label: string;
   /** Where it fails in a case, the others go on. */
   isPeer: boolean;
+  /** What the load generator must know of it. */
+  loadArguments: readonly string[];
   /** The command line that serves `target` on `socketPath`; its process id stays that of the server. */
   command: (target: Target, socketPath: string) => string[];
 }
@@ -27,14 +29,20 @@ const asyncIo = ['native', 'io_uring'] as const;
 export const peerNames = ['qemu', 'qemu11'] as const;
 export type PeerName = (typeof peerNames)[number];
 
-export function holdfast(extraArguments: readonly string[]): BackEnd {
+/** The device types that holdfast serves. Peers serve blk. */
+export const deviceKinds = ['blk', 'scsi'] as const;
+export type DeviceKind = (typeof deviceKinds)[number];
+
+export function holdfast(kind: DeviceKind, extraArguments: readonly string[]): BackEnd {
   return {
-    label: 'holdfast',
+    label: kind === 'blk' ? 'holdfast' : `holdfast ${kind}`,
     isPeer: false,
+    loadArguments: ['--device', kind],
     command: ({ path, writable }, socketPath) => [
       process.execPath,
       checkoutPath('dist/cli/main.js'),
       'serve',
+      ...['--device', kind],
       ...['--socket-path', socketPath, '--blk-file', path],
       ...(writable ? [] : ['--read-only']),
       ...extraArguments,
@@ -54,6 +62,7 @@ export async function peer(name: PeerName): Promise<BackEnd[]> {
   return asyncIo.map((aio) => ({
     label: `QEMU ${version} ${aio}`,
     isPeer: true,
+    loadArguments: [],
     command: (target, socketPath) => enter(storageDaemon(aio, target, socketPath)),
   }));
 }

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, cpus, release } from 'node:os';
 import { Failure } from '../util/failure.js';
 import { openBenchDevice, type BenchDevice } from './bench-device.js';
-import { holdfast, peer, type BackEnd, type PeerName } from './back-ends.js';
+import { holdfast, peer, type BackEnd, type DeviceKind, type PeerName } from './back-ends.js';
 import type { BenchCase } from './cases.js';
 import { loadBetween, sampleCpu } from './cpu-load.js';
 import { lockReleased } from './lock-released.js';
@@ -20,6 +20,8 @@ export interface BenchOptions {
   /** `zram`, `loop` or a path; see openBenchDevice. */
   device: string;
   mayWrite: boolean;
+  /** Of holdfast. */
+  kinds: readonly DeviceKind[];
   peers: readonly PeerName[];
   holdfastArguments: readonly string[];
   serverCpu: number;
@@ -45,7 +47,7 @@ export interface Step {
 
 /** @throws Failure if a back end, the load generator or the device fails; AbortError on a signal. */
 export async function bench(options: BenchOptions): Promise<BenchReport> {
-  const backEnds = [holdfast(options.holdfastArguments)];
+  const backEnds = options.kinds.map((kind) => holdfast(kind, options.holdfastArguments));
   for (const name of options.peers) backEnds.push(...(await peer(name)));
 
   const device = openBenchDevice(options.device, options.mayWrite);
@@ -116,7 +118,7 @@ async function measure(
       cpu: options.clientCpu,
       seconds: options.seconds,
       warmupSeconds: options.seconds / 5,
-      caseArguments: benchCase.loadArguments,
+      loadArguments: [...backEnd.loadArguments, ...benchCase.loadArguments],
       signal: options.signal,
     });
     const after = sampleCpu(process.pid);

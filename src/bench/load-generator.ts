@@ -35,7 +35,8 @@ export interface LoadOptions {
   cpu: number;
   seconds: number;
   warmupSeconds: number;
-  caseArguments: readonly string[];
+  /** Of the back end and of the case. */
+  loadArguments: readonly string[];
   signal: AbortSignal;
 }
 
@@ -47,7 +48,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
     ...['--cpu', String(options.cpu)],
     ...['--seconds', String(options.seconds)],
     ...['--warmup', String(options.warmupSeconds)],
-    ...options.caseArguments,
+    ...options.loadArguments,
   ];
   const loadgen = checkoutPath('build/release/holdfast-loadgen');
   const run = promisify(execFile)(loadgen, args, { signal: options.signal });

@@ -1,17 +1,19 @@
 /** All cases as one SVG: for each a group of bars, one for each back end, in a column a figure. */
 import {
-  compare,
+  compareWithPeers,
   cpuPerIo,
+  type BackEndResult,
   type BenchReport,
   type CaseResult,
   type Comparison,
   type Measurement,
+  type Ratio,
 } from './results.js';
 import { spread } from './statistics.js';
 
 interface Figure {
   title: string;
-  /** Which ratio of holdfast to the best peer belongs to it. */
+  /** Which ratio of ours to the best peer belongs to it. */
   ratio?: keyof Comparison;
   value: (measurement: Measurement) => number | undefined;
 }
@@ -110,24 +112,28 @@ function group(result: CaseResult, top: number, width: number): string[] {
 }
 
 function bars(result: CaseResult, figure: Figure, left: number, top: number): string[] {
-  const spreads = result.backEnds.map(({ rounds }) =>
-    spread(rounds.map((measurement) => figure.value(measurement) ?? 0)),
-  );
-  const largest = Math.max(...spreads.map(({ max }) => max));
+  const drawn = result.backEnds.map((backEnd) => ({
+    isPeer: backEnd.isPeer,
+    ratio: backEnd.isPeer ? undefined : ratioOf(figure, backEnd, result),
+    values: spread(backEnd.rounds.map((measurement) => figure.value(measurement) ?? 0)),
+  }));
+  const largest = Math.max(...drawn.map(({ values }) => values.max));
   const x = (value: number) => round(left + (largest === 0 ? 0 : value / largest) * barWidth);
-  const ratio = figure.ratio === undefined ? undefined : compare(result)[figure.ratio];
-  return spreads.flatMap(({ median, min, max }, row) => {
+  return drawn.flatMap(({ isPeer, ratio, values: { median, min, max } }, row) => {
     const y = top + row * barStep;
     const middle = y + barHeight / 2;
-    const ours = row === 0;
-    const label = figureText(median) + (ours && ratio ? ` (${ratio.median.toFixed(2)}x)` : '');
+    const label = figureText(median) + (ratio ? ` (${ratio.median.toFixed(2)}x)` : '');
     return [
       `<rect x="${left}" y="${y}" width="${round(x(median) - left)}" height="${barHeight}" ` +
-        `fill="${ours ? colours.holdfast : colours.peer}"/>`,
+        `fill="${isPeer ? colours.peer : colours.holdfast}"/>`,
       `<path d="M${x(min)} ${middle}H${x(max)}" stroke="${colours.whisker}"/>`,
-      text(x(max) + 6, textLine(top, row), label, { bold: ours }),
+      text(x(max) + 6, textLine(top, row), label, { bold: !isPeer }),
     ];
   });
+}
+
+function ratioOf(figure: Figure, ours: BackEndResult, result: CaseResult): Ratio | undefined {
+  return figure.ratio === undefined ? undefined : compareWithPeers(ours, result)[figure.ratio];
 }
 
 /** The base line of the text that belongs to a bar. */

@@ -15,6 +15,8 @@ export interface Measurement {
 /** The quiet rounds of one back end in one case: round i of all of them belongs together. */
 export interface BackEndResult {
   backEnd: string;
+  /** Not one of holdfast's device types. */
+  isPeer: boolean;
   rounds: Measurement[];
 }
 
@@ -24,7 +26,7 @@ export interface CaseResult {
   kind: BenchCase['kind'];
   /** Rounds not counted because something else used the CPUs meanwhile. */
   thrownOut: number;
-  /** Those that could do it; the first is holdfast. */
+  /** Those that could do it; holdfast's device types come first. */
   backEnds: BackEndResult[];
   failures: BackEndFailure[];
 }
@@ -62,7 +64,7 @@ export interface Summary {
   serverCores: number;
 }
 
-/** holdfast against the best of its peers, round by round. */
+/** One back end against the best of others, round by round. */
 export interface Comparison {
   /** Requests a second: more is better. Not where the rate was given. */
   iops: Ratio | undefined;
@@ -71,8 +73,8 @@ export interface Comparison {
 }
 
 export interface Ratio extends Spread {
-  /** The peer with the best median in this figure. */
-  peer: string;
+  /** The one of the others with the best median in this figure. */
+  other: string;
 }
 
 export function cpuPerIo({ load }: Measurement): number | undefined {
@@ -95,31 +97,58 @@ export function summarize(rounds: readonly Measurement[]): Summary {
   };
 }
 
-export function compare({ kind, backEnds }: CaseResult): Comparison {
-  const [ours, ...peers] = backEnds;
-  if (ours === undefined || ours.rounds.length === 0 || peers.length === 0 || kind === 'idle') {
-    return { iops: undefined, cpuPerIo: undefined };
-  }
+const nothing: Comparison = { iops: undefined, cpuPerIo: undefined };
+
+/** A back end of ours against the best peer. */
+export function compareWithPeers(ours: BackEndResult, { kind, backEnds }: CaseResult): Comparison {
+  return compare(
+    ours,
+    backEnds.filter(({ isPeer }) => isPeer),
+    kind,
+  );
+}
+
+/** Each further device type of ours against the first. */
+export function compareKinds({
+  kind,
+  backEnds,
+}: CaseResult): { backEnd: string; comparison: Comparison }[] {
+  const [first, ...others] = backEnds.filter(({ isPeer }) => !isPeer);
+  if (first === undefined) return [];
+  return others.map((other) => ({
+    backEnd: other.backEnd,
+    comparison: compare(other, [first], kind),
+  }));
+}
+
+function compare(
+  ours: BackEndResult,
+  others: readonly BackEndResult[],
+  kind: CaseResult['kind'],
+): Comparison {
+  if (ours.rounds.length === 0 || others.length === 0 || kind === 'idle') return nothing;
   return {
     iops:
-      kind === 'throughput' ? ratioToBest(ours, peers, ({ load }) => load.iops, 'most') : undefined,
-    cpuPerIo: ratioToBest(ours, peers, (measurement) => cpuPerIo(measurement) ?? NaN, 'least'),
+      kind === 'throughput'
+        ? ratioToBest(ours, others, ({ load }) => load.iops, 'most')
+        : undefined,
+    cpuPerIo: ratioToBest(ours, others, (measurement) => cpuPerIo(measurement) ?? NaN, 'least'),
   };
 }
 
 function ratioToBest(
   ours: BackEndResult,
-  peers: readonly BackEndResult[],
+  others: readonly BackEndResult[],
   figure: (measurement: Measurement) => number,
   best: 'most' | 'least',
-): Ratio | undefined {
+): Ratio {
   const medianOf = ({ rounds }: BackEndResult) => median(rounds.map(figure));
   const better = (a: BackEndResult, b: BackEndResult) =>
     best === 'most' ? medianOf(a) > medianOf(b) : medianOf(a) < medianOf(b);
-  const peer = peers.reduce((a, b) => (better(b, a) ? b : a));
+  const other = others.reduce((a, b) => (better(b, a) ? b : a));
   const ratios = ours.rounds.flatMap((measurement, round) => {
-    const other = peer.rounds[round];
-    return other === undefined ? [] : [figure(measurement) / figure(other)];
+    const theirs = other.rounds[round];
+    return theirs === undefined ? [] : [figure(measurement) / figure(theirs)];
   });
-  return { peer: peer.backEnd, ...spread(ratios) };
+  return { other: other.backEnd, ...spread(ratios) };
 }

@@ -58,7 +58,11 @@ export async function runRounds<BackEnd extends Participant>(
     title: benchCase.title,
     kind: benchCase.kind,
     thrownOut,
-    backEnds: [...results].map(([{ label }, rounds]) => ({ backEnd: label, rounds })),
+    backEnds: [...results].map(([{ label, isPeer }, rounds]) => ({
+      backEnd: label,
+      isPeer,
+      rounds,
+    })),
     failures,
   };
 }

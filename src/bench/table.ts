@@ -1,6 +1,6 @@
 /** A case's result as text for a terminal. */
-import type { CaseResult, Ratio, Summary } from './results.js';
-import { compare, summarize } from './results.js';
+import type { CaseResult, Comparison, Ratio, Summary } from './results.js';
+import { compareKinds, compareWithPeers, summarize } from './results.js';
 
 type Row = readonly string[];
 
@@ -39,17 +39,26 @@ function loadRow([label, summary]: readonly [string, Summary]): Row {
   ];
 }
 
+/** The first of ours against the peers, then our others against the first. */
 function comparisonLines(result: CaseResult): string[] {
-  const { iops, cpuPerIo } = compare(result);
+  const [first] = result.backEnds;
+  if (first === undefined || first.isPeer) return [];
   return [
-    ...(iops === undefined ? [] : [`  IOPS ${ratioText(iops)}`]),
-    ...(cpuPerIo === undefined ? [] : [`  CPU per I/O ${ratioText(cpuPerIo)}`]),
+    ...ratioLines(first.backEnd, compareWithPeers(first, result)),
+    ...compareKinds(result).flatMap(({ backEnd, comparison }) => ratioLines(backEnd, comparison)),
   ];
 }
 
-function ratioText({ median, min, max, peer }: Ratio): string {
+function ratioLines(backEnd: string, { iops, cpuPerIo }: Comparison): string[] {
+  return [
+    ...(iops === undefined ? [] : [`  ${backEnd}: IOPS ${ratioText(iops)}`]),
+    ...(cpuPerIo === undefined ? [] : [`  ${backEnd}: CPU per I/O ${ratioText(cpuPerIo)}`]),
+  ];
+}
+
+function ratioText({ median, min, max, other }: Ratio): string {
   const range = `${min.toFixed(2)}-${max.toFixed(2)}`;
-  return `${median.toFixed(2)} times that of ${peer} (${range} over the rounds)`;
+  return `${median.toFixed(2)} times that of ${other} (${range} over the rounds)`;
 }
 
 /** The first column flush left, the others flush right. */

@@ -1,7 +1,7 @@
 /** `holdfast bench`: this checkout's back end beside qemu-storage-daemon's, on this machine. */
 import { writeFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { peerNames, type PeerName } from '../bench/back-ends.js';
+import { deviceKinds, peerNames, type DeviceKind, type PeerName } from '../bench/back-ends.js';
 import { bench, type BenchProgress, type Step } from '../bench/bench.js';
 import { benchCases, casesByName, type BenchCase } from '../bench/cases.js';
 import { renderPlot } from '../bench/plot.js';
@@ -17,6 +17,7 @@ interface BenchArguments {
   seconds: number;
   device: string;
   overwrite?: true;
+  kinds: DeviceKind[];
   peers: PeerName[];
   holdfastArgs: string[];
   serverCpu: number;
@@ -41,6 +42,11 @@ export function benchCommand(): Command {
     .option('--seconds <number>', 'measured seconds of each run', integerBetween(1, 3600), 3)
     .option('--device <name>', 'zram, loop, or the path of an image or block device', 'zram')
     .option('--overwrite', 'write cases too, on a device given by its path: destroys what is on it')
+    .addOption(
+      new Option('--kinds <names>', `of holdfast's devices, some of ${deviceKinds.join(',')}`)
+        .argParser(someOf(deviceKinds))
+        .default([...deviceKinds], 'both'),
+    )
     .addOption(
       new Option('--peers <names>', "qemu (this machine's), qemu11 (unpacked in .cache), or none")
         .argParser(peerList)
@@ -129,13 +135,19 @@ function caseList(text: string): BenchCase[] {
 }
 
 function peerList(text: string): PeerName[] {
-  if (text === 'none') return [];
-  const names = text.split(',');
-  const known = peerNames.filter((name) => names.includes(name));
-  if (known.length !== names.length) {
-    throw new InvalidArgumentError(`It must be none or some of ${peerNames.join(',')}.`);
-  }
-  return known;
+  return text === 'none' ? [] : someOf(peerNames)(text);
+}
+
+/** A parser of comma-separated lists of some of `all`; keeps the order of `all`. */
+function someOf<Name extends string>(all: readonly Name[]): (text: string) => Name[] {
+  return (text) => {
+    const names = text.split(',');
+    const known = all.filter((name) => names.includes(name));
+    if (known.length !== names.length) {
+      throw new InvalidArgumentError(`It must be some of ${all.join(',')}.`);
+    }
+    return known;
+  };
 }
 
 function words(text: string): string[] {

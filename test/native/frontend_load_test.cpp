@@ -60,6 +60,8 @@ TEST_CASE("load options: each mistake is named") {
   CHECK(message({"--socket", "s", "--block-size", "1000"}) ==
         "--block-size must be a multiple of 512");
   CHECK(message({"--socket", "s", "--segments", "3"}) == "--segments must divide --block-size");
+  CHECK(message({"--device", "nvme"}) == "--device: 'nvme' is not a value this option takes");
+  CHECK(message({"--socket", "s", "--device", "scsi", "--no-flush"}).starts_with("--no-flush "));
   CHECK(parse({"--help"}).error().code == 0);
 }
 

@@ -12,7 +12,7 @@ const program = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url)
 /** On a machine that is never quiet enough for a real benchmark. */
 const anyLoad = ['--rounds', '1', '--seconds', '1', '--max-foreign', '100000'];
 
-it('measures holdfast and qemu-storage-daemon, and leaves a device given by its path as it was', async () => {
+it('measures both devices of holdfast and qemu-storage-daemon, and leaves a device given by its path as it was', async () => {
   const image = scratchImage(64 * 2 ** 20);
   const folder = scratchFolder();
   const [json, svg] = [join(folder, 'report.json'), join(folder, 'report.svg')];
@@ -26,7 +26,8 @@ it('measures holdfast and qemu-storage-daemon, and leaves a device given by its 
   const { cases } = JSON.parse(readFileSync(json, 'utf8')) as BenchReport;
   expect(cases.map(({ name }) => name)).toEqual(['randread-qd1', 'idle']);
   const [reads] = cases;
-  expect(reads?.backEnds).toHaveLength(3);
+  expect(reads?.backEnds).toHaveLength(4);
+  expect(stdout).toMatch(/holdfast scsi: IOPS [\d.]+ times that of holdfast /);
   for (const { rounds } of reads?.backEnds ?? []) {
     expect(rounds[0]?.load.reads).toBeGreaterThan(0);
     expect(rounds[0]?.load.serverCpuNs).toBeGreaterThan(0);

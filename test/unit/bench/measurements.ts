@@ -29,8 +29,13 @@ export function measurement(figures: Partial<Figures> = {}): Measurement {
   };
 }
 
+/** One of ours if its name says so. */
 export function backEnd(name: string, rounds: readonly Partial<Figures>[]): BackEndResult {
-  return { backEnd: name, rounds: rounds.map(measurement) };
+  return {
+    backEnd: name,
+    isPeer: !name.startsWith('holdfast'),
+    rounds: rounds.map(measurement),
+  };
 }
 
 export function caseResult(

@@ -11,6 +11,10 @@ const twoRounds = caseResult(
       { iops: 1_000_000, cpuUs: 0.8 },
       { iops: 1_200_000, cpuUs: 0.9 },
     ]),
+    backEnd('holdfast scsi', [
+      { iops: 900_000, cpuUs: 1 },
+      { iops: 1_080_000, cpuUs: 1 },
+    ]),
     backEnd('QEMU 11.1 <native>', [
       { iops: 500_000, cpuUs: 1.7 },
       { iops: 600_000, cpuUs: 1.7 },
@@ -26,9 +30,12 @@ describe('renderCase', () => {
         'a-case: what it does (2 rounds, 3 thrown out)',
         '                       kIOPS  MB/s  p50 us  p99 us  p99.9 us  CPU us/IO',
         '  holdfast            1100.0  4506    18.3    30.0      45.5       0.85',
+        '  holdfast scsi        990.0  4055    18.3    30.0      45.5       1.00',
         '  QEMU 11.1 <native>   550.0  2253    18.3    30.0      45.5       1.70',
-        '  IOPS 2.00 times that of QEMU 11.1 <native> (2.00-2.00 over the rounds)',
-        '  CPU per I/O 0.50 times that of QEMU 11.1 <native> (0.47-0.53 over the rounds)',
+        '  holdfast: IOPS 2.00 times that of QEMU 11.1 <native> (2.00-2.00 over the rounds)',
+        '  holdfast: CPU per I/O 0.50 times that of QEMU 11.1 <native> (0.47-0.53 over the rounds)',
+        '  holdfast scsi: IOPS 0.90 times that of holdfast (0.90-0.90 over the rounds)',
+        '  holdfast scsi: CPU per I/O 1.18 times that of holdfast (1.11-1.25 over the rounds)',
         '',
       ].join('\n'),
     );
@@ -86,12 +93,14 @@ describe('renderPlot', () => {
     const widths = [...svg.matchAll(/<rect x="174" y="\d+" width="([\d.]+)"/g)].map((m) =>
       Number(m[1]),
     );
-    // Medians of 1.1 and 0.55 million, where the largest value of all is 1.2 million.
-    expect(widths).toEqual([183.3, 91.7]);
+    // Medians of 1.1, 0.99 and 0.55 million, where the largest value of all is 1.2 million.
+    expect(widths).toEqual([183.3, 165, 91.7]);
   });
 
-  it('marks holdfast with its ratio to the best peer', () => {
+  it('marks what is ours with its ratio to the best peer', () => {
     expect(plot(twoRounds)).toMatch(/font-weight="bold"[^>]*>1100 \(2\.00x\)</);
+    expect(plot(twoRounds)).toMatch(/font-weight="bold"[^>]*>990 \(1\.80x\)</);
+    expect(plot(twoRounds)).not.toMatch(/>550 \(/);
   });
 
   it('leaves out a case without a quiet round', () => {

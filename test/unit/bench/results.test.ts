@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compare, summarize } from '../../../src/bench/results.js';
+import { compareKinds, compareWithPeers, summarize } from '../../../src/bench/results.js';
 import { backEnd, caseResult, measurement } from './measurements.js';
 
 describe('summarize', () => {
@@ -23,11 +23,17 @@ describe('summarize', () => {
   });
 });
 
-describe('compare', () => {
+describe('compareWithPeers', () => {
   const ours = backEnd('holdfast', [
     { iops: 400, cpuUs: 4 },
     { iops: 300, cpuUs: 6 },
     { iops: 500, cpuUs: 5 },
+  ]);
+  const unheard = backEnd('holdfast', []);
+  const scsi = backEnd('holdfast scsi', [
+    { iops: 300, cpuUs: 5 },
+    { iops: 300, cpuUs: 6 },
+    { iops: 300, cpuUs: 8 },
   ]);
   const fast = backEnd('fast', [
     { iops: 200, cpuUs: 20 },
@@ -41,22 +47,33 @@ describe('compare', () => {
   ]);
 
   it('sets holdfast against the best peer of each figure, round by round', () => {
-    const { iops, cpuPerIo } = compare(caseResult('throughput', [ours, frugal, fast]));
-    expect(iops).toEqual({ peer: 'fast', median: 2, min: 1.5, max: 2.5 });
-    expect(cpuPerIo).toEqual({ peer: 'frugal', median: 0.5, min: 0.4, max: 0.6 });
+    const result = caseResult('throughput', [ours, scsi, frugal, fast]);
+    const { iops, cpuPerIo } = compareWithPeers(ours, result);
+    expect(iops).toEqual({ other: 'fast', median: 2, min: 1.5, max: 2.5 });
+    expect(cpuPerIo).toEqual({ other: 'frugal', median: 0.5, min: 0.4, max: 0.6 });
+    expect(compareWithPeers(scsi, result).iops?.median).toBe(1.5);
   });
 
   it('compares no throughput where the rate was given', () => {
-    const { iops, cpuPerIo } = compare(caseResult('rate', [ours, frugal]));
+    const { iops, cpuPerIo } = compareWithPeers(ours, caseResult('rate', [ours, frugal]));
     expect(iops).toBeUndefined();
     expect(cpuPerIo?.median).toBe(0.5);
   });
 
   it.each([
-    ['an idle guest', caseResult('idle', [ours, fast])],
-    ['no peers', caseResult('throughput', [ours])],
-    ['no quiet round', caseResult('throughput', [backEnd('holdfast', []), backEnd('fast', [])])],
-  ])('says nothing about %s', (_, result) => {
-    expect(compare(result)).toEqual({ iops: undefined, cpuPerIo: undefined });
+    ['an idle guest', ours, caseResult('idle', [ours, fast])],
+    ['no peers', ours, caseResult('throughput', [ours, scsi])],
+    ['no quiet round', unheard, caseResult('throughput', [unheard, backEnd('fast', [])])],
+  ])('says nothing about %s', (_, own, result) => {
+    expect(compareWithPeers(own, result)).toEqual({ iops: undefined, cpuPerIo: undefined });
+  });
+
+  it('sets our other device types against the first, whatever the peers can do', () => {
+    const [kind, ...more] = compareKinds(caseResult('throughput', [ours, scsi, fast]));
+    expect(more).toEqual([]);
+    expect(kind?.backEnd).toBe('holdfast scsi');
+    expect(kind?.comparison.iops).toEqual({ other: 'holdfast', median: 0.75, min: 0.6, max: 1 });
+    expect(kind?.comparison.cpuPerIo?.median).toBe(1.25);
+    expect(compareKinds(caseResult('throughput', [ours, fast]))).toEqual([]);
   });
 });
