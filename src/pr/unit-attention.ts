@@ -23,6 +23,14 @@ export class UnitAttentions {
     if (this.#pending.length === 1) this.#onChange(true);
   }
 
+  /** Drops a condition that the nexus has learned of in another way. */
+  withdraw(condition: Sense): void {
+    const at = this.#pending.findIndex((known) => isSame(known, condition));
+    if (at === -1) return;
+    this.#pending.splice(at, 1);
+    if (!this.pending) this.#onChange(false);
+  }
+
   /** Takes the oldest condition, which its CHECK CONDITION then clears. */
   take(): Sense | undefined {
     const oldest = this.#pending.shift();

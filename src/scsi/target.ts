@@ -4,6 +4,7 @@ import type { LogicalUnit, ScsiAnswer } from './logical-unit.js';
 import { decodeVirtioLun } from './lun.js';
 import { respond } from './response.js';
 import { reportedLunsDataHasChanged } from './sense.js';
+import { scsiStatus } from './command-outcome.js';
 import { executeVacant } from './vacant-lun.js';
 
 export interface TargetRequest {
@@ -12,6 +13,8 @@ export interface TargetRequest {
   readonly cdb: Uint8Array;
   readonly dataOut: Buffer;
 }
+
+const reportLunsOpcode = 0xa0;
 
 export class ScsiTarget {
   readonly nexus: Nexus;
@@ -46,8 +49,20 @@ export class ScsiTarget {
     const address = decodeVirtioLun(lun);
     const unit = address.kind === 'logical-unit' ? this.#units.get(address.lun) : undefined;
     const luns = [...this.#units.keys()].sort((a, b) => a - b);
-    if (unit === undefined) return respond(executeVacant(address, cdb, luns), 'fixed');
-    return unit.execute(this.nexus, { cdb, dataOut, luns });
+    const answer =
+      unit === undefined
+        ? respond(executeVacant(address, cdb, luns), 'fixed')
+        : await unit.execute(this.nexus, { cdb, dataOut, luns });
+    const isGood = answer !== 'natively' && answer.status === scsiStatus.good;
+    if (isGood && cdb[0] === reportLunsOpcode) this.#inventoryReported();
+    return answer;
+  }
+
+  /** SPC-4 §6.33.1: on every logical unit, whichever of them has answered. */
+  #inventoryReported(): void {
+    for (const { reservations } of this.#units.values()) {
+      reservations.unitAttentions(this.nexus).withdraw(reportedLunsDataHasChanged);
+    }
   }
 
   #tellOfNewInventory(): void {

@@ -25,6 +25,19 @@ describe('UnitAttentions', () => {
     expect(attentions.take()).toEqual(reservationsPreempted);
   });
 
+  it('gives no condition that was withdrawn, and says when that was the last', () => {
+    const told: boolean[] = [];
+    const attentions = new UnitAttentions((pending) => told.push(pending));
+    attentions.withdraw(reservationsPreempted);
+    attentions.establish(reservationsPreempted);
+    attentions.establish(reservationsReleased);
+    attentions.withdraw({ ...reservationsPreempted });
+    expect(told).toEqual([true]);
+    attentions.withdraw(reservationsReleased);
+    expect(told).toEqual([true, false]);
+    expect(attentions.take()).toBeUndefined();
+  });
+
   it('tells when it fills and when it empties, after the fact', () => {
     const told: boolean[] = [];
     const attentions = new UnitAttentions((pending) => {

@@ -51,6 +51,19 @@ describe('REPORT LUNS', () => {
     }
   });
 
+  it('takes back on every LUN that the inventory has changed, and no other attention', async () => {
+    for (const lun of [lun0, lun1, wellKnown]) {
+      const { target, disks } = targetWith(0, 1);
+      target.plug(2, diskWith({ reservations: new ScriptedReservations() }));
+      expect(verdict(await send(target, lun, reportLuns('03')))).toBe('5/24/00');
+      expect(disks.map(({ attentions }) => attentions.pending)).toEqual([true, true]);
+      disks[0]?.attentions.establish({ senseKey: 6, asc: 0x2a, ascq: 0x01 });
+      expect(verdict(await send(target, lun, reportLuns()))).toBe('good');
+      expect(verdict(await send(target, lun0, testUnitReady))).toBe('6/2a/01');
+      expect(verdict(await send(target, lun1, testUnitReady))).toBe('good');
+    }
+  });
+
   it('other selections are refused', async () => {
     const { target } = targetWith(0);
     for (const select of ['03', '10', '11', '12', 'ff']) {
