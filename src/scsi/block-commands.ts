@@ -1,8 +1,8 @@
-/** Commands that name blocks but move none of their data: VERIFY, PRE-FETCH (SBC-3 §5). */
+/** PRE-FETCH, which names blocks but moves none of their data (SBC-3 §5). */
 import type { Cdb } from './cdb.js';
 import { checkCondition, type CommandOutcome, good } from './command-outcome.js';
 import type { Medium } from './medium.js';
-import { invalidCdbField, lbaOutOfRange, type ScsiSense } from './sense.js';
+import { lbaOutOfRange, type ScsiSense } from './sense.js';
 
 /** LOGICAL BLOCK ADDRESS and the length field of a CDB. */
 export interface BlockRange {
@@ -16,21 +16,10 @@ export const range10: RangeReader = (cdb) => ({
   first: BigInt(cdb.uint32(2)),
   count: BigInt(cdb.uint16(7)),
 });
-export const range12: RangeReader = (cdb) => ({
-  first: BigInt(cdb.uint32(2)),
-  count: BigInt(cdb.uint32(6)),
-});
 export const range16: RangeReader = (cdb) => ({
   first: cdb.uint64(2),
   count: BigInt(cdb.uint32(10)),
 });
-
-/** With BYTCHK 00b alone, where nothing is compared: the medium needs no check of its own. */
-export function verify(cdb: Cdb, medium: Medium, range: RangeReader): CommandOutcome {
-  if (cdb.bits(1, 7, 5) !== 0) return checkCondition(invalidCdbField(1, 7)); // VRPROTECT
-  if (cdb.bits(1, 2, 1) !== 0) return checkCondition(invalidCdbField(1, 2)); // BYTCHK
-  return checked(range(cdb), medium);
-}
 
 /** GOOD and not CONDITION MET: whether the blocks fit in a cache isn't known. */
 export function preFetch(cdb: Cdb, medium: Medium, range: RangeReader): CommandOutcome {

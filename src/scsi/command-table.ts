@@ -3,7 +3,7 @@
  * OPERATION CODES tells, which reservations a command meets and what the data plane serves.
  */
 import type { PrOutCommand } from '../pr/command.js';
-import { preFetch, range10, range12, range16, verify } from './block-commands.js';
+import { preFetch, range10, range16 } from './block-commands.js';
 import { getLbaStatus, readCapacity10, readCapacity16 } from './capacity.js';
 import type { CommandDefinition, LocalCommand, NativeCommand } from './command.js';
 import { inquiry } from './inquiry.js';
@@ -107,9 +107,7 @@ const groupsOf6And10Bytes: readonly CommandDefinition[] = [
   ),
   native('READ(10)', '28 f8 ffffffff 00 ffff 04', 'reads'),
   native('WRITE(10)', '2a f8 ffffffff 00 ffff 04', 'writes'),
-  local('VERIFY(10)', '2f e6 ffffffff 00 ffff 04', 'reads', ({ unit, cdb }) =>
-    verify(cdb, unit.medium, range10),
-  ),
+  native('VERIFY(10)', '2f f6 ffffffff 00 ffff 04', 'reads'),
   local('PRE-FETCH(10)', '34 00 ffffffff 00 ffff 04', 'reads', ({ unit, cdb }) =>
     preFetch(cdb, unit.medium, range10),
   ),
@@ -128,9 +126,7 @@ const groupsOf12And16Bytes: readonly CommandDefinition[] = [
   native('READ(16)', `88 f8 ${lba16} ffffffff 00 04`, 'reads'),
   native('COMPARE AND WRITE', `89 f8 ${lba16} 000000 ff 00 04`, 'writes', comparesAndWrites),
   native('WRITE(16)', `8a f8 ${lba16} ffffffff 00 04`, 'writes'),
-  local('VERIFY(16)', `8f e6 ${lba16} ffffffff 00 04`, 'reads', ({ unit, cdb }) =>
-    verify(cdb, unit.medium, range16),
-  ),
+  native('VERIFY(16)', `8f f6 ${lba16} ffffffff 00 04`, 'reads'),
   local('PRE-FETCH(16)', `90 00 ${lba16} ffffffff 00 04`, 'reads', ({ unit, cdb }) =>
     preFetch(cdb, unit.medium, range16),
   ),
@@ -172,9 +168,7 @@ const groupsOf12And16Bytes: readonly CommandDefinition[] = [
   ),
   native('READ(12)', 'a8 f8 ffffffff ffffffff 00 04', 'reads'),
   native('WRITE(12)', 'aa f8 ffffffff ffffffff 00 04', 'writes'),
-  local('VERIFY(12)', 'af e6 ffffffff ffffffff 00 04', 'reads', ({ unit, cdb }) =>
-    verify(cdb, unit.medium, range12),
-  ),
+  native('VERIFY(12)', 'af f6 ffffffff ffffffff 00 04', 'reads'),
 ];
 
 /** PERSISTENT RESERVE OUT actions that look at SCOPE and TYPE. */

@@ -12,16 +12,19 @@ enum Opcode : uint8_t {
   kWrite6 = 0x0a,
   kRead10 = 0x28,
   kWrite10 = 0x2a,
+  kVerify10 = 0x2f,
   kSynchronizeCache10 = 0x35,
   kWriteSame10 = 0x41,
   kUnmap = 0x42,
   kRead16 = 0x88,
   kCompareAndWrite = 0x89,
   kWrite16 = 0x8a,
+  kVerify16 = 0x8f,
   kSynchronizeCache16 = 0x91,
   kWriteSame16 = 0x93,
   kRead12 = 0xa8,
   kWrite12 = 0xaa,
+  kVerify12 = 0xaf,
 };
 
 /// The second byte's flags.
@@ -30,7 +33,9 @@ constexpr uint8_t kUnmapBit = 0x08;         // WRITE SAME
 constexpr uint8_t kAnchorOfWriteSame = 0x10;
 constexpr uint8_t kAnchorOfUnmap = 0x01;
 constexpr uint8_t kNoDataOut = 0x01;  // NDOB of WRITE SAME(16)
-constexpr uint8_t kProtect = 0xe0;    // RDPROTECT, WRPROTECT
+constexpr uint8_t kProtect = 0xe0;    // RDPROTECT, WRPROTECT, VRPROTECT
+constexpr uint8_t kByteCheck = 0x06;  // BYTCHK of VERIFY, two bits
+constexpr uint8_t kCompareAll = 0x02;
 
 constexpr uint8_t kNormalAca = 0x04;  // NACA of the control byte
 
@@ -90,6 +95,10 @@ std::optional<BlockOperation> blockOperationOf(uint8_t opcode) {
       return BlockOperation::kWriteSame;
     case kCompareAndWrite:
       return BlockOperation::kCompareAndWrite;
+    case kVerify10:
+    case kVerify12:
+    case kVerify16:
+      return BlockOperation::kVerify;
     default:
       return {};
   }
@@ -102,8 +111,8 @@ bool isOffered(BlockOperation operation, const BlockLimits& limits) {
 }
 
 AccessFence::Access accessOf(BlockOperation operation) {
-  return operation == BlockOperation::kRead ? AccessFence::Access::kRead
-                                            : AccessFence::Access::kWrite;
+  const bool reads = operation == BlockOperation::kRead || operation == BlockOperation::kVerify;
+  return reads ? AccessFence::Access::kRead : AccessFence::Access::kWrite;
 }
 
 std::variant<BlockCommand, Sense> decodeBlockCommand(const Cdb& cdb, const BlockLimits& limits,
@@ -132,6 +141,10 @@ std::variant<BlockCommand, Sense> decodeBlockCommand(const Cdb& cdb, const Block
   if (command.operation == BlockOperation::kWriteSame) {
     command.unmap = (cdb[1] & kUnmapBit) != 0;
     if (auto refusal = checkWriteSame(cdb, form, command, limits)) return *refusal;
+  } else if (command.operation == BlockOperation::kVerify) {
+    const uint8_t byteCheck = cdb[1] & kByteCheck;
+    if (byteCheck != 0 && byteCheck != kCompareAll) return sense::invalidCdbField(1, 2);
+    command.compare = byteCheck == kCompareAll;
   } else if (!isShort && !isSync) {
     command.forceUnitAccess = (cdb[1] & kForceUnitAccess) != 0;
   }

@@ -19,6 +19,7 @@ enum class BlockOperation : uint8_t {
   kUnmap,
   kWriteSame,
   kCompareAndWrite,
+  kVerify,
 };
 
 struct BlockCommand {
@@ -26,6 +27,8 @@ struct BlockCommand {
   bool forceUnitAccess = false;
   /// WRITE SAME: deallocate what can be.
   bool unmap = false;
+  /// VERIFY: with what the guest sends (BYTCHK 01b); else there is nothing to do.
+  bool compare = false;
   uint64_t lba = 0;
   uint64_t blocks = 0;
   /// UNMAP, bytes.

@@ -20,7 +20,8 @@ using Outcome = std::optional<CommandOutcome>;
 
 std::optional<Sense> protectionOf(const LogicalUnit& unit, BlockOperation operation) {
   // Nothing is dirty on a read-only disk, so writing the cache out is no write to it.
-  if (operation == BlockOperation::kRead || operation == BlockOperation::kSynchronizeCache)
+  if (accessOf(operation) == AccessFence::Access::kRead ||
+      operation == BlockOperation::kSynchronizeCache)
     return {};
   if (unit.disk().readOnly()) return sense::kWriteProtected;
   if (unit.settings().softwareWriteProtect) return sense::kSoftwareWriteProtected;
@@ -39,6 +40,8 @@ uint64_t transferSizeOf(const BlockCommand& command, const LogicalUnit& unit) {
       return command.parameterListLength;
     case BlockOperation::kWriteSame:
       return unit.blockSize();
+    case BlockOperation::kVerify:
+      return command.compare ? unit.bytesOf(command.blocks) : 0;
     case BlockOperation::kCompareAndWrite:
       break;
   }
@@ -150,6 +153,18 @@ Outcome prepareCompareAndWrite(ScsiRequest& request) {
   return {};
 }
 
+/// Without a comparison the medium needs no check of its own.
+Outcome prepareVerify(ScsiRequest& request) {
+  if (request.transferSize == 0) return ended(ScsiStatus::kGood);
+  request.iov = request.dataOut.iov;
+  request.iovCount = request.dataOut.count;
+  request.offset = request.unit->unit->bytesOf(request.command.lba);
+  request.length = request.transferSize;
+  request.kind = IoKind::kBlockingCall;
+  request.blockingCall = verify;
+  return {};
+}
+
 CommandOutcome outcomeOfError(const ScsiRequest& request, int error) {
   switch (error) {
     case -EBADE:  // the disk is a reserved SCSI disk itself
@@ -160,11 +175,13 @@ CommandOutcome outcomeOfError(const ScsiRequest& request, int error) {
     case -ENOSPC:
       return checkCondition(sense::kSpaceAllocationFailed);
     case kMiscompare:
-      return checkCondition(sense::miscompare(request.scratch->mismatch));
+      return checkCondition(request.command.operation == BlockOperation::kVerify
+                                ? sense::kMiscompare
+                                : sense::miscompare(request.scratch->mismatch));
     case -EIO:
     case -ENODATA:
     case -EILSEQ:
-      return checkCondition(request.command.operation == BlockOperation::kRead
+      return checkCondition(accessOf(request.command.operation) == AccessFence::Access::kRead
                                 ? sense::kUnrecoveredReadError
                                 : sense::kWriteError);
     default:
@@ -201,6 +218,8 @@ Outcome prepareBlockCommand(ScsiRequest& request) {
       return prepareUnmap(request);
     case BlockOperation::kWriteSame:
       return prepareWriteSame(request);
+    case BlockOperation::kVerify:
+      return prepareVerify(request);
     case BlockOperation::kCompareAndWrite:
       break;
   }

@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 
+#include "core/io/iovec.h"
 #include "core/scsi/scsi_request.h"
 
 namespace holdfast::scsi {
@@ -18,6 +19,8 @@ namespace {
 constexpr size_t kAlignment = 4096;
 /// Most of one write of WRITE SAME, bytes.
 constexpr size_t kPatternSize = 1 << 20;
+/// What VERIFY compares at once, bytes.
+constexpr size_t kVerifySize = 256 << 10;
 
 struct Free {
   void operator()(std::byte* memory) const { std::free(memory); }
@@ -68,6 +71,23 @@ int writeSame(IoRequest& request) {
     const int error =
         writeAll(request.target->geometry.fd, pattern.get(), piece, request.offset + done);
     if (error != 0) return error;
+  }
+  return 0;
+}
+
+int verify(IoRequest& request) {
+  const size_t size = std::min<uint64_t>(kVerifySize, request.length);
+  const AlignedBuffer medium = allocate(size);
+  const AlignedBuffer sent = allocate(size);
+  if (!medium || !sent) return -ENOMEM;
+  for (uint64_t done = 0; done < request.length; done += size) {
+    const size_t piece = std::min<uint64_t>(size, request.length - done);
+    const int error =
+        readAll(request.target->geometry.fd, medium.get(), piece, request.offset + done);
+    if (error != 0) return error;
+    gather(request.iov, request.iovCount, sent.get(), piece);
+    advance(request.iov, request.iovCount, piece);
+    if (std::memcmp(medium.get(), sent.get(), piece) != 0) return kMiscompare;
   }
   return 0;
 }

@@ -267,6 +267,7 @@ void ScsiQueue::count(const ScsiRequest& request, const CommandOutcome& outcome)
       return counters.discards.add();
     case BlockOperation::kWriteSame:
     case BlockOperation::kCompareAndWrite:
+    case BlockOperation::kVerify:
       break;
   }
 }

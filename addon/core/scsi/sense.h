@@ -64,7 +64,9 @@ constexpr Sense invalidParameterField(uint16_t byte) {
           .ascq = 0x00,
           .field = Sense::FieldPointer{.inCdb = false, .byte = byte}};
 }
-/// MISCOMPARE DURING VERIFY OPERATION; `offset`: of the first byte that differs.
+/// MISCOMPARE DURING VERIFY OPERATION, of VERIFY.
+inline constexpr Sense kMiscompare{.key = 0xe, .asc = 0x1d, .ascq = 0x00};
+/// The same of COMPARE AND WRITE; `offset`: of the first byte that differs.
 constexpr Sense miscompare(uint64_t offset) {
   return {.key = 0xe, .asc = 0x1d, .ascq = 0x00, .information = offset};
 }

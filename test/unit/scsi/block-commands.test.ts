@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { diskWith, fieldInError, send, verdict } from './support/disk.js';
+import { diskWith, send, verdict } from './support/disk.js';
 
 const end = 0x200000; // blocks of the plain medium
 const hex = (value: number | bigint, digits: number) => value.toString(16).padStart(digits, '0');
@@ -24,17 +24,7 @@ const form16 = (name: string, opcode: string): Form => ({
   countMax: 0xffffffff,
   cdb: (flags, lba, count) => `${opcode} ${hex(flags, 2)} ${hex(lba, 16)} ${hex(count, 8)} 00 00`,
 });
-const verifyForms: Form[] = [
-  form10('VERIFY(10)', '2f'),
-  {
-    name: 'VERIFY(12)',
-    lbaMax: 0xffffffffn,
-    countMax: 0xffffffff,
-    cdb: (flags, lba, count) => `af ${hex(flags, 2)} ${hex(lba, 8)} ${hex(count, 8)} 00 00`,
-  },
-  form16('VERIFY(16)', '8f'),
-];
-const forms = [...verifyForms, form10('PRE-FETCH(10)', '34'), form16('PRE-FETCH(16)', '90')];
+const forms = [form10('PRE-FETCH(10)', '34'), form16('PRE-FETCH(16)', '90')];
 
 describe.each(forms)('$name', ({ cdb, lbaMax, countMax }) => {
   it('takes every range on the disk, zero blocks at its end included', async () => {
@@ -71,21 +61,6 @@ describe.each(forms)('$name', ({ cdb, lbaMax, countMax }) => {
       // VALID is clear where INFORMATION has no room for the address.
       const [valid, information] = [answer.sense[0] === 0xf0, answer.sense.readUInt32BE(3)];
       expect(valid ? BigInt(information) : first >= 2n ** 32n).toBe(valid ? first : true);
-    }
-  });
-});
-
-describe.each(verifyForms)('$name', ({ cdb }) => {
-  it('takes DPO and refuses VRPROTECT and BYTCHK', async () => {
-    expect(verdict(await send(diskWith(), cdb(0x10, 0, 1)))).toBe('good');
-    for (const [flags, field] of [
-      [0x20, 'cdb 1 bit 7'],
-      [0xe0, 'cdb 1 bit 7'],
-      [0x02, 'cdb 1 bit 2'],
-      [0x06, 'cdb 1 bit 2'],
-    ] as const) {
-      const answer = await send(diskWith(), cdb(flags, 0, 1));
-      expect([flags, verdict(answer), fieldInError(answer)]).toEqual([flags, '5/24/00', field]);
     }
   });
 });
