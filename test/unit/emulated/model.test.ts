@@ -109,7 +109,7 @@ it('agrees with a naive model on every random history', { timeout }, () => {
         expect(seen(machine)).toEqual(modelled(model));
       }
     }),
-    { numRuns: 500 },
+    { numRuns: 3000 },
   );
 });
 
