@@ -6,7 +6,7 @@
 # of this directory has changed.
 #
 #   trixie      tree with QEMU 10, libvirt's QEMU driver, libblkio, fio, GRUB, user-mode Linux,
-#               sg3-utils, fence_scsi
+#               sg3-utils, fence_scsi, iscsi-test-cu
 #   qemu-guest  Debian 12's kernel and initramfs's for guests of QEMU
 #   uml-guest   initramfs's for user-mode Linux
 #   grub        GRUB's boot.img and core.img, which reads /grub.cfg of the first partition
@@ -21,7 +21,8 @@ make_trixie() { # DEST
   # base-files alone and first: it makes /lib and its like the links into /usr that all rely on.
   "$here/debian-tree.sh" --alone "$1" trixie base-files
   "$here/debian-tree.sh" "$1" trixie qemu-system-x86 libvirt-daemon-driver-qemu libvirt-clients \
-    libblkio-dev busybox-static e2fsprogs fio grub-pc-bin sg3-utils fence-agents-scsi
+    libblkio-dev busybox-static e2fsprogs fio grub-pc-bin sg3-utils fence-agents-scsi \
+    libiscsi-bin
   # Trixie's own user-mode Linux panics on processors with AMX; testing's runs with trixie's libc.
   "$here/debian-tree.sh" --alone "$1" testing user-mode-linux
   # Trixie's own sg_turs sends nothing (Debian bug 1118528), so fence_scsi trips over the first unit
@@ -69,6 +70,8 @@ make_uml_guest() { # DEST
     "$here/initramfs.sh" "$1/cluster-initramfs" "$images/trixie" "$modules" "$drivers" \
       $file_systems $clustering
   }
+  "$here/initramfs.sh" "$1/iscsi-initramfs" "$images/trixie" "$modules" \
+    "$drivers target_core_pscsi iscsi_target_mod" /usr/bin/iscsi-test-cu
 }
 
 make_grub() { # DEST

@@ -16,11 +16,19 @@ export type Tree = keyof typeof trees;
 /** What a guest's initramfs holds: tools for file systems, or also a cluster node's software. */
 export type Software = 'files' | 'cluster';
 
+/** Of user-mode Linux: also an iSCSI target (LIO) and libiscsi's tests. */
+export type UmlSoftware = Software | 'iscsi';
+
 export const qemuGuest = {
   kernel: `${images}/qemu-guest/vmlinuz`,
   initramfs: initramfsIn('qemu-guest'),
 };
-export const umlGuest = { initramfs: initramfsIn('uml-guest') };
+export const umlGuest = {
+  initramfs: {
+    ...initramfsIn('uml-guest'),
+    iscsi: `${images}/uml-guest/iscsi-initramfs`,
+  } satisfies Record<UmlSoftware, string>,
+};
 export const grub = { boot: `${images}/grub/boot.img`, core: `${images}/grub/core.img` };
 
 function initramfsIn(image: string): Record<Software, string> {
