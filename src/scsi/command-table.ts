@@ -107,6 +107,7 @@ const groupsOf6And10Bytes: readonly CommandDefinition[] = [
   ),
   native('READ(10)', '28 f8 ffffffff 00 ffff 04', 'reads'),
   native('WRITE(10)', '2a f8 ffffffff 00 ffff 04', 'writes'),
+  native('WRITE AND VERIFY(10)', '2e f6 ffffffff 00 ffff 04', 'writes'),
   native('VERIFY(10)', '2f f6 ffffffff 00 ffff 04', 'reads'),
   local('PRE-FETCH(10)', '34 00 ffffffff 00 ffff 04', 'reads', ({ unit, cdb }) =>
     preFetch(cdb, unit.medium, range10),
@@ -126,6 +127,7 @@ const groupsOf12And16Bytes: readonly CommandDefinition[] = [
   native('READ(16)', `88 f8 ${lba16} ffffffff 00 04`, 'reads'),
   native('COMPARE AND WRITE', `89 f8 ${lba16} 000000 ff 00 04`, 'writes', comparesAndWrites),
   native('WRITE(16)', `8a f8 ${lba16} ffffffff 00 04`, 'writes'),
+  native('WRITE AND VERIFY(16)', `8e f6 ${lba16} ffffffff 00 04`, 'writes'),
   native('VERIFY(16)', `8f f6 ${lba16} ffffffff 00 04`, 'reads'),
   local('PRE-FETCH(16)', `90 00 ${lba16} ffffffff 00 04`, 'reads', ({ unit, cdb }) =>
     preFetch(cdb, unit.medium, range16),
@@ -168,6 +170,7 @@ const groupsOf12And16Bytes: readonly CommandDefinition[] = [
   ),
   native('READ(12)', 'a8 f8 ffffffff ffffffff 00 04', 'reads'),
   native('WRITE(12)', 'aa f8 ffffffff ffffffff 00 04', 'writes'),
+  native('WRITE AND VERIFY(12)', 'ae f6 ffffffff ffffffff 00 04', 'writes'),
   native('VERIFY(12)', 'af f6 ffffffff ffffffff 00 04', 'reads'),
 ];
 

@@ -61,6 +61,24 @@ export const conflictTable: readonly ConflictRow[] = [
   { command: 'WRITE(10)', cdb: '2a 00 00000000 00 0001', verdicts: 'CCACC', blocksOut: 1 },
   { command: 'WRITE(12)', cdb: 'aa 00 00000000 00000001', verdicts: 'CCACC', blocksOut: 1 },
   { command: 'WRITE(16)', cdb: '8a 00 0000000000000000 00000001', verdicts: 'CCACC', blocksOut: 1 },
+  {
+    command: 'WRITE AND VERIFY(10)',
+    cdb: '2e 00 00000000 00 0001',
+    verdicts: 'CCACC',
+    blocksOut: 1,
+  },
+  {
+    command: 'WRITE AND VERIFY(12)',
+    cdb: 'ae 00 00000000 00000001',
+    verdicts: 'CCACC',
+    blocksOut: 1,
+  },
+  {
+    command: 'WRITE AND VERIFY(16)',
+    cdb: '8e 00 0000000000000000 00000001',
+    verdicts: 'CCACC',
+    blocksOut: 1,
+  },
   { command: 'WRITE SAME(10)', cdb: '41 00 00000000 00 0001', verdicts: 'CCACC', blocksOut: 1 },
   {
     command: 'WRITE SAME(16)',

@@ -32,16 +32,13 @@ enum : uint8_t {
   kRead10 = 0x28,
   kWrite10 = 0x2a,
   kSynchronizeCache10 = 0x35,
-  kVerify10 = 0x2f,
   kWriteSame10 = 0x41,
   kRead16 = 0x88,
   kWrite16 = 0x8a,
-  kVerify16 = 0x8f,
   kSynchronizeCache16 = 0x91,
   kWriteSame16 = 0x93,
   kRead12 = 0xa8,
   kWrite12 = 0xaa,
-  kVerify12 = 0xaf,
 };
 
 ScsiResult send(ScsiDriver& driver, const CdbBytes& cdb, std::span<const std::byte> out = {},
@@ -342,34 +339,6 @@ TEST_CASE("scsi: COMPARE AND WRITE writes when it matches, and says where it doe
   CHECK(read(*driver, 4, 2) == next);
   checkGood(send(*driver, compareAndWriteCdb(4, 0)));
   checkSense(send(*driver, compareAndWriteCdb(0, 129), {}), 0x052400, 0);
-}
-
-TEST_CASE("scsi: VERIFY compares what it is given with every byte on the medium") {
-  constexpr uint8_t kCompare = 0x02;
-  constexpr uint32_t kBlocksOfTwoPieces = 520;  // more than is compared at once
-  ScsiFixture fixture;
-  auto driver = fixture.driver();
-  auto data = pattern(kBlocksOfTwoPieces * 512, 1);
-  checkGood(send(*driver, blockCdb(kWrite16, 4, kBlocksOfTwoPieces), data));
-  for (const uint8_t opcode : {kVerify10, kVerify12, kVerify16}) {
-    checkGood(send(*driver, blockCdb(opcode, 4, kBlocksOfTwoPieces, kCompare), data));
-    for (const size_t at : {size_t{0}, data.size() - 1}) {
-      data[at] ^= std::byte{1};
-      const auto cdb = blockCdb(opcode, 4, kBlocksOfTwoPieces, kCompare);
-      checkSense(send(*driver, cdb, data), 0x0e1d00, static_cast<uint32_t>(data.size()));
-      data[at] ^= std::byte{1};
-    }
-    checkGood(send(*driver, blockCdb(opcode, 4, 1, kCompare), std::span(data).first(1024)), 512);
-    checkGood(send(*driver, blockCdb(opcode, kBlocks, 0, kCompare)));
-    checkGood(send(*driver, blockCdb(opcode, 0, kBlocks)));
-    checkSense(send(*driver, blockCdb(opcode, kBlocks, 1, kCompare), std::span(data).first(512)),
-               0x052100, 512);
-    const auto tooShort =
-        send(*driver, blockCdb(opcode, 0, 2, kCompare), std::span(data).first(512));
-    CHECK(tooShort.response == VIRTIO_SCSI_S_OVERRUN);
-    for (const uint8_t flags : {0x04, 0x06, 0x20, 0x22})
-      checkSense(send(*driver, blockCdb(opcode, 0, 1, flags)), 0x052400, 0);
-  }
 }
 
 TEST_CASE("scsi: COMPARE AND WRITE from all queues at once: each increment counts") {

@@ -27,9 +27,9 @@ namespace {
 constexpr uint8_t kRead10 = 0x28;
 constexpr uint8_t kWrite10 = 0x2a;
 const ScsiLun kLun = scsiLun(1, 0);
-/// READ, WRITE, SYNCHRONIZE CACHE, WRITE SAME, UNMAP, COMPARE AND WRITE, VERIFY.
-constexpr uint8_t kNative[] = {0x08, 0x0a, 0x28, 0x2a, 0x2f, 0x35, 0x41, 0x42, 0x88,
-                               0x89, 0x8a, 0x8f, 0x91, 0x93, 0xa8, 0xaa, 0xaf};
+/// READ, WRITE, SYNCHRONIZE CACHE, WRITE SAME, UNMAP, COMPARE AND WRITE, VERIFY, WRITE AND VERIFY.
+constexpr uint8_t kNative[] = {0x08, 0x0a, 0x28, 0x2a, 0x2e, 0x2f, 0x35, 0x41, 0x42, 0x88,
+                               0x89, 0x8a, 0x8e, 0x8f, 0x91, 0x93, 0xa8, 0xaa, 0xae, 0xaf};
 
 /// The ring still serves: what every refused request must leave behind.
 void checkServes(ScsiDriver& driver) {

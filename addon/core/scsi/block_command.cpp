@@ -12,6 +12,7 @@ enum Opcode : uint8_t {
   kWrite6 = 0x0a,
   kRead10 = 0x28,
   kWrite10 = 0x2a,
+  kWriteAndVerify10 = 0x2e,
   kVerify10 = 0x2f,
   kSynchronizeCache10 = 0x35,
   kWriteSame10 = 0x41,
@@ -19,11 +20,13 @@ enum Opcode : uint8_t {
   kRead16 = 0x88,
   kCompareAndWrite = 0x89,
   kWrite16 = 0x8a,
+  kWriteAndVerify16 = 0x8e,
   kVerify16 = 0x8f,
   kSynchronizeCache16 = 0x91,
   kWriteSame16 = 0x93,
   kRead12 = 0xa8,
   kWrite12 = 0xaa,
+  kWriteAndVerify12 = 0xae,
   kVerify12 = 0xaf,
 };
 
@@ -34,7 +37,7 @@ constexpr uint8_t kAnchorOfWriteSame = 0x10;
 constexpr uint8_t kAnchorOfUnmap = 0x01;
 constexpr uint8_t kNoDataOut = 0x01;  // NDOB of WRITE SAME(16)
 constexpr uint8_t kProtect = 0xe0;    // RDPROTECT, WRPROTECT, VRPROTECT
-constexpr uint8_t kByteCheck = 0x06;  // BYTCHK of VERIFY, two bits
+constexpr uint8_t kByteCheck = 0x06;  // BYTCHK, two bits
 constexpr uint8_t kCompareAll = 0x02;
 
 constexpr uint8_t kNormalAca = 0x04;  // NACA of the control byte
@@ -99,6 +102,10 @@ std::optional<BlockOperation> blockOperationOf(uint8_t opcode) {
     case kVerify12:
     case kVerify16:
       return BlockOperation::kVerify;
+    case kWriteAndVerify10:
+    case kWriteAndVerify12:
+    case kWriteAndVerify16:
+      return BlockOperation::kWriteAndVerify;
     default:
       return {};
   }
@@ -141,7 +148,8 @@ std::variant<BlockCommand, Sense> decodeBlockCommand(const Cdb& cdb, const Block
   if (command.operation == BlockOperation::kWriteSame) {
     command.unmap = (cdb[1] & kUnmapBit) != 0;
     if (auto refusal = checkWriteSame(cdb, form, command, limits)) return *refusal;
-  } else if (command.operation == BlockOperation::kVerify) {
+  } else if (command.operation == BlockOperation::kVerify ||
+             command.operation == BlockOperation::kWriteAndVerify) {
     const uint8_t byteCheck = cdb[1] & kByteCheck;
     if (byteCheck != 0 && byteCheck != kCompareAll) return sense::invalidCdbField(1, 2);
     command.compare = byteCheck == kCompareAll;

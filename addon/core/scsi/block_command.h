@@ -20,6 +20,7 @@ enum class BlockOperation : uint8_t {
   kWriteSame,
   kCompareAndWrite,
   kVerify,
+  kWriteAndVerify,
 };
 
 struct BlockCommand {
@@ -27,7 +28,7 @@ struct BlockCommand {
   bool forceUnitAccess = false;
   /// WRITE SAME: deallocate what can be.
   bool unmap = false;
-  /// VERIFY: with what the guest sends (BYTCHK 01b); else there is nothing to do.
+  /// VERIFY, WRITE AND VERIFY: the medium with what the guest sends (BYTCHK 01b).
   bool compare = false;
   uint64_t lba = 0;
   uint64_t blocks = 0;

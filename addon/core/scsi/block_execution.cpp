@@ -33,6 +33,7 @@ uint64_t transferSizeOf(const BlockCommand& command, const LogicalUnit& unit) {
   switch (command.operation) {
     case BlockOperation::kRead:
     case BlockOperation::kWrite:
+    case BlockOperation::kWriteAndVerify:
       return unit.bytesOf(command.blocks);
     case BlockOperation::kSynchronizeCache:
       return 0;
@@ -153,15 +154,15 @@ Outcome prepareCompareAndWrite(ScsiRequest& request) {
   return {};
 }
 
-/// Without a comparison the medium needs no check of its own.
-Outcome prepareVerify(ScsiRequest& request) {
+/// Without a comparison VERIFY has nothing to do: the medium needs no check of its own.
+Outcome prepareVerify(ScsiRequest& request, int (*call)(IoRequest&)) {
   if (request.transferSize == 0) return ended(ScsiStatus::kGood);
   request.iov = request.dataOut.iov;
   request.iovCount = request.dataOut.count;
   request.offset = request.unit->unit->bytesOf(request.command.lba);
   request.length = request.transferSize;
   request.kind = IoKind::kBlockingCall;
-  request.blockingCall = verify;
+  request.blockingCall = call;
   return {};
 }
 
@@ -175,9 +176,9 @@ CommandOutcome outcomeOfError(const ScsiRequest& request, int error) {
     case -ENOSPC:
       return checkCondition(sense::kSpaceAllocationFailed);
     case kMiscompare:
-      return checkCondition(request.command.operation == BlockOperation::kVerify
-                                ? sense::kMiscompare
-                                : sense::miscompare(request.scratch->mismatch));
+      return checkCondition(request.command.operation == BlockOperation::kCompareAndWrite
+                                ? sense::miscompare(request.scratch->mismatch)
+                                : sense::kMiscompare);
     case -EIO:
     case -ENODATA:
     case -EILSEQ:
@@ -219,7 +220,9 @@ Outcome prepareBlockCommand(ScsiRequest& request) {
     case BlockOperation::kWriteSame:
       return prepareWriteSame(request);
     case BlockOperation::kVerify:
-      return prepareVerify(request);
+      return prepareVerify(request, verify);
+    case BlockOperation::kWriteAndVerify:
+      return prepareVerify(request, writeAndVerify);
     case BlockOperation::kCompareAndWrite:
       break;
   }

@@ -56,6 +56,29 @@ int writeAll(int fd, std::byte* buffer, size_t size, uint64_t offset) {
                  size, offset);
 }
 
+int compare(int fd, const std::byte* expected, size_t size, uint64_t offset) {
+  const AlignedBuffer medium = allocate(size);
+  if (!medium) return -ENOMEM;
+  if (const int error = readAll(fd, medium.get(), size, offset); error != 0) return error;
+  return std::memcmp(medium.get(), expected, size) == 0 ? 0 : kMiscompare;
+}
+
+/// Runs `call(data, size, offset)` for one piece of the request's buffers after the other, each
+/// copied out of guest memory once, until one returns something else than 0.
+template <typename Call>
+int inPieces(IoRequest& request, Call call) {
+  const size_t pieceSize = std::min<uint64_t>(kVerifySize, request.length);
+  const AlignedBuffer sent = allocate(pieceSize);
+  if (!sent) return -ENOMEM;
+  for (uint64_t done = 0; done < request.length; done += pieceSize) {
+    const size_t size = std::min<uint64_t>(pieceSize, request.length - done);
+    gather(request.iov, request.iovCount, sent.get(), size);
+    advance(request.iov, request.iovCount, size);
+    if (const int error = call(sent.get(), size, request.offset + done); error != 0) return error;
+  }
+  return 0;
+}
+
 }  // namespace
 
 int writeSame(IoRequest& request) {
@@ -76,20 +99,20 @@ int writeSame(IoRequest& request) {
 }
 
 int verify(IoRequest& request) {
-  const size_t size = std::min<uint64_t>(kVerifySize, request.length);
-  const AlignedBuffer medium = allocate(size);
-  const AlignedBuffer sent = allocate(size);
-  if (!medium || !sent) return -ENOMEM;
-  for (uint64_t done = 0; done < request.length; done += size) {
-    const size_t piece = std::min<uint64_t>(size, request.length - done);
-    const int error =
-        readAll(request.target->geometry.fd, medium.get(), piece, request.offset + done);
-    if (error != 0) return error;
-    gather(request.iov, request.iovCount, sent.get(), piece);
-    advance(request.iov, request.iovCount, piece);
-    if (std::memcmp(medium.get(), sent.get(), piece) != 0) return kMiscompare;
-  }
-  return 0;
+  return inPieces(request, [&request](std::byte* sent, size_t size, uint64_t offset) {
+    return compare(request.target->geometry.fd, sent, size, offset);
+  });
+}
+
+int writeAndVerify(IoRequest& request) {
+  const int fd = request.target->geometry.fd;
+  const bool compares = static_cast<const ScsiRequest&>(request).command.compare;
+  const int error = inPieces(request, [fd, compares](std::byte* sent, size_t size, uint64_t at) {
+    if (const int failed = writeAll(fd, sent, size, at); failed != 0) return failed;
+    return compares ? compare(fd, sent, size, at) : 0;
+  });
+  if (error != 0) return error;
+  return ::fdatasync(fd) == 0 ? 0 : -errno;
 }
 
 int compareAndWrite(IoRequest& request) {

@@ -260,6 +260,7 @@ void ScsiQueue::count(const ScsiRequest& request, const CommandOutcome& outcome)
     case BlockOperation::kRead:
       return counters.readBytes.add(request.transferSize);
     case BlockOperation::kWrite:
+    case BlockOperation::kWriteAndVerify:
       return counters.writtenBytes.add(request.transferSize);
     case BlockOperation::kSynchronizeCache:
       return counters.flushes.add();
