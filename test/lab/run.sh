@@ -9,10 +9,11 @@ cd "$(dirname "$0")/../.."
 
 { setup/packages.sh build test && setup/build.sh && test/images/build.sh qemu-11; } || exit 1
 
-report=$(mktemp)
-trap 'rm -f "$report"' EXIT
+report=$(mktemp -d)
+trap 'rm -rf "$report"' EXIT
 node_modules/.bin/vitest run --project lab --reporter default --reporter json \
-  --outputFile "$report"
-read -r passed failed skipped < <(node setup/count.mjs vitest "$report" $?)
+  --outputFile "$report/json"
+read -r passed failed skipped < <(node setup/count.mjs vitest "$report/json" $? "$report/failures")
+[ ! -e "$report/failures" ] || { printf '\n=== failures\n' && cat "$report/failures"; }
 printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
 [ "$failed" -eq 0 ]
