@@ -34,6 +34,14 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'demo',
+          include: ['test/demo/**/*.test.ts'],
+          testTimeout: 5 * minute,
+          hookTimeout: 10 * minute,
+        },
+      },
+      {
+        test: {
           name: 'lab',
           include: ['test/lab/**/*.test.ts'],
           fileParallelism: false,

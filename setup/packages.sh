@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# setup/packages.sh PURPOSE...   with PURPOSE one of: build test
+# setup/packages.sh PURPOSE...   with PURPOSE one of: build guests test
 #
 # Installs the Debian packages that the purposes need and that are missing. Without root it changes
 # nothing, names the missing ones on stderr and exits with 1.
@@ -7,6 +7,7 @@ set -euo pipefail
 
 declare -A packages=(
   [build]='build-essential cmake ninja-build liburing-dev libaio-dev'
+  [guests]='qemu-system-x86 busybox-static e2fsprogs util-linux'
   [test]='doctest-dev clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev llvm-19
           qemu-system-x86 qemu-utils debootstrap busybox-static fio strace e2fsprogs util-linux'
 )

@@ -17,6 +17,7 @@ tsan        | doctest | build/tsan
 tidy        | check   | setup/tidy.sh build/asan
 process     | vitest  | process
 interop     | vitest  | interop
+demo        | check   | setup/demo.sh
 '
 
 scratch=$(mktemp -d)

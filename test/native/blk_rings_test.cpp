@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "core/base/event_fd.h"
 #include "support/blk_fixture.h"
 
 using namespace holdfast;
@@ -282,6 +283,16 @@ TEST_CASE("ring: stop drains, and a restart goes on where it stopped") {
     REQUIRE(queue.start(driver->connection()).ok());
     for (unsigned i = 0; i < sent; ++i) REQUIRE(queue.popWait().ok());
   }
+}
+
+TEST_CASE("ring: a call fd that is exchanged while the ring runs is signalled at once") {
+  BlkFixture fixture;
+  auto driver = fixture.driver();
+  checkServes(*driver);
+  const EventFd call;
+  REQUIRE(driver->connection().setVringCall(0, call.get()).ok());
+  pollfd signalled{call.get(), POLLIN, 0};
+  CHECK(::poll(&signalled, 1, 10'000) == 1);
 }
 
 TEST_CASE("ring: a disconnect with requests in flight drains, the next front end is served") {

@@ -233,7 +233,11 @@ Status Attachment::setRingCall(uint16_t index, UniqueFd call) {
   if (!ring.started) return {};
   QueueWorker* owner = worker(index);
   owner->call([&] {
-    owner->find(index)->queue->setCall(duplicate(ring.call));
+    virtio::Virtqueue& queue = *owner->find(index)->queue;
+    queue.setCall(duplicate(ring.call));
+    // QEMU (7.2) exchanges the fd as the guest masks its vector, doesn't wait for us, and looks at
+    // the old one only once: an interrupt that went there after that is lost.
+    queue.interrupt();
     return true;
   });
   return {};

@@ -66,10 +66,13 @@ void Virtqueue::publish(bool moreToStart) {
   ring_.publish();
   const bool backlog = moreToStart && ring_.available() >= kBacklog;
   if (backlog && ring_.unsignalled() < kSignalBatch) return;
-  if (ring_.wantsInterrupt() && call_) {
-    counters_.calls.add();
-    signalFd(call_.get());
-  }
+  if (ring_.wantsInterrupt()) interrupt();
+}
+
+void Virtqueue::interrupt() {
+  if (!call_) return;
+  counters_.calls.add();
+  signalFd(call_.get());
 }
 
 }  // namespace holdfast::virtio

@@ -40,6 +40,8 @@ class Virtqueue {
 
   void setKick(UniqueFd kick);
   void setCall(UniqueFd call) { call_ = std::move(call); }
+  /// The driver may find nothing: spurious interrupts are allowed.
+  void interrupt();
   void setErr(UniqueFd err) { err_ = std::move(err); }
   int kickFd() const { return kick_.get(); }
   /// An eventfd's counter is left alone: each signal is an edge for the poller. A pipe (user-mode
