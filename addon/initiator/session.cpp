@@ -1,6 +1,7 @@
 #include "initiator/session.h"
 
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -34,10 +35,19 @@ Status Session::run(int in) {
   bool open = true;
   while (open || busy_ > 0) {
     if (Status waited = waitFor(open && busy_ < kSlots ? in : -1); !waited) return waited;
-    if (Status reaped = reap(); !reaped) return reaped;
     if (open && busy_ < kSlots) open = readMore(in);
-    if (Status taken = takeLines(); !taken) return taken;
+    if (Status served = serve(); !served) return served;
   }
+  return {};
+}
+
+/// Starts what there are slots for and prints what has ended. reap() comes last: it asks for a call
+/// when the next of those on their way ends.
+Status Session::serve() {
+  do {
+    if (Status taken = takeLines(); !taken) return taken;
+    if (Status reaped = reap(); !reaped) return reaped;
+  } while (busy_ < kSlots && text_.find('\n') != std::string::npos);
   return {};
 }
 
@@ -48,6 +58,10 @@ Status Session::waitFor(int in) {
                   {in, POLLIN, 0}};
   if (::poll(fds, std::size(fds), -1) < 0 && errno != EINTR) return systemError("poll", errno);
   if (fds[1].revents) return Error{ECONNRESET, "the back end closed the connection"};
+  if (fds[0].revents) {
+    eventfd_t calls;  // taken, or it wakes us for ever
+    ::eventfd_read(fds[0].fd, &calls);
+  }
   return {};
 }
 

@@ -38,6 +38,7 @@ class Session {
   Status prepareSlots();
   Status waitFor(int in);
   bool readMore(int in);
+  Status serve();
   Status takeLines();
   Status takeLine(const std::string& line);
   Status start(const CommandLine& command);
