@@ -103,9 +103,9 @@ function status({ disks, guests }: Server): object {
   };
 }
 
-function resize({ native }: ServedDisk): object {
+function resize(disk: ServedDisk): object {
   try {
-    return { sizeBytes: native.refreshSize() };
+    return { sizeBytes: disk.refreshSize() };
   } catch (error) {
     throw new Failure(ExitCode.image, messageOf(error), { cause: error });
   }

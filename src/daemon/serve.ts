@@ -94,9 +94,10 @@ function throwEndReason({ guests }: Server): void {
   }
 }
 
-function refreshSize({ native, path }: ServedDisk, log: Logger): void {
+function refreshSize(disk: ServedDisk, log: Logger): void {
+  const { path } = disk;
   try {
-    log.info({ image: path, sizeBytes: native.refreshSize() }, 'size read again');
+    log.info({ image: path, sizeBytes: disk.refreshSize() }, 'size read again');
   } catch (error) {
     log.error(`the size of ${path} can't be read again: ${messageOf(error)}`);
   }

@@ -89,7 +89,7 @@ export class ServedDisk {
     const served: { disk?: ServedDisk } = {};
     const native = openNativeDisk(addon, image, serial, settings, (sizeBytes) => {
       log.info({ image: image.path, sizeBytes }, 'the disk has a new size');
-      served.disk?.resized(sizeBytes);
+      served.disk?.followSize();
     });
     const designator =
       settings.designator ??
@@ -167,9 +167,21 @@ export class ServedDisk {
     this.unit.reset();
   }
 
-  /** @param sizeBytes that the data plane has now */
-  resized(sizeBytes: number): void {
-    this.unit.resize(sizeBytes);
+  /**
+   * Reads the device's size again; guests that ask after this returns are shown it.
+   * @returns bytes
+   * @throws Error if it can't be read
+   */
+  refreshSize(): number {
+    const sizeBytes = this.native.refreshSize();
+    this.followSize();
+    return sizeBytes;
+  }
+
+  /** Tells the guests if the data plane has another size than they know. */
+  followSize(): void {
+    // Its news come late: what it says now is never older.
+    if (!this.unit.resize(this.native.info().sizeBytes)) return;
     for (const observer of this.#observers) observer.onCapacity();
   }
 }

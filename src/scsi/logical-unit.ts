@@ -139,8 +139,11 @@ export class LogicalUnit implements CommandTarget {
     this.#tell(logicalUnitWasReset);
   }
 
-  resize(sizeBytes: number): void {
-    if (this.medium.resize(sizeBytes)) this.#tell(capacityDataHasChanged);
+  /** @returns whether that is another capacity than before */
+  resize(sizeBytes: number): boolean {
+    const changed = this.medium.resize(sizeBytes);
+    if (changed) this.#tell(capacityDataHasChanged);
+    return changed;
   }
 
   /** @returns whether they are others than before */
