@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
@@ -30,6 +30,8 @@ export class FrozenDisk {
     const file = join(mountPoint, 'disk');
     await successful('dd', 'if=/dev/zero', `of=${file}`, 'bs=1M', 'count=32', 'status=none');
     const device = await loopDevice(file, '--direct-io=on');
+    // The block layer merges neighbouring writes, which would then count as one.
+    writeFileSync(`/sys/block/${basename(device)}/queue/nomerges`, '2');
     return new FrozenDisk(device, mountPoint);
   }
 
