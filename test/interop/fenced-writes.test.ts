@@ -1,6 +1,7 @@
 /** The proof: what a fenced guest has in flight never lands after the fencing was answered. */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { Cluster, clusterDisk } from '../support/cluster.js';
@@ -31,6 +32,8 @@ interface Report {
 async function install(victim: GuestProcess): Promise<void> {
   const writer = await readFile(`${checkout}test/interop/guest/numbered-writer.py`, 'utf8');
   await victim.run(`cat >/run/writer.py <<'END'\n${writer}\nEND`);
+  // Neighbouring writes of two writers would be merged, and count as one.
+  await victim.run(`echo 2 >/sys/block/${basename(clusterDisk)}/queue/nomerges`);
 }
 
 async function startWriting(victim: GuestProcess, round: number): Promise<void> {

@@ -55,8 +55,17 @@ export class FrozenDisk {
     return Number(writes);
   }
 
-  /** Resolves when the kernel has `count` writes to the device in flight. */
+  /**
+   * Resolves when the kernel has `count` writes to the device in flight.
+   * @throws Error with their number if that takes longer than a minute
+   */
   async writesInFlight(count: number): Promise<void> {
-    while (this.writesNow() !== count) await delay(10); // sysfs has no event for it
+    const deadline = performance.now() + 60_000;
+    while (this.writesNow() !== count) {
+      if (performance.now() > deadline) {
+        throw new Error(`${this.writesNow()} writes are in flight, not ${count}`);
+      }
+      await delay(10); // sysfs has no event for it
+    }
   }
 }
