@@ -123,6 +123,23 @@ export interface FencePosition {
   writes: boolean;
   /** Commands that the data plane would run go to the mailbox first. */
   attentionPending: boolean;
+  /** Requests for the medium wait until a position comes that does not hold them. Default false. */
+  held?: boolean;
+  /**
+   * What passes carries this number, 0 to 2^32-1. Default 0.
+   */
+  epoch?: number;
+  /**
+   * What meets RESERVATION CONFLICT at the host's device waits for the next position that does not
+   * hold it: it is sent again if that has the epoch it passed in, else answered with the conflict.
+   * Default false: it is answered at once.
+   */
+  judgesConflicts?: boolean;
+}
+
+export interface FenceOptions {
+  /** Called when the first request begins to wait for a verdict, once until the next position. */
+  onConflict?: () => void;
 }
 
 /** The way of commands from the data plane; at most 128 of an attachment are on it at a time. */
@@ -223,8 +240,73 @@ export interface NativeDisk {
 
 export interface NativeAddon {
   openDisk(options: DiskOptions): NativeDisk;
-  createFence(): NativeFence;
+  createFence(options?: FenceOptions): NativeFence;
   attachScsi(options: ScsiAttachmentOptions): NativeScsiAttachment;
+  createLane(): NativeLane;
+  listenForFds(options: FdListenerOptions): NativeFdListener;
+  /** Connects to a unix stream socket; rejects with the errno's name in `code`. */
+  connectForFds(path: string): Promise<NativeConnection>;
+}
+
+/**
+ * A thread of its own for calls that can hang as long as a path of the host does: one at a time, in
+ * the order given. Rejections are Errors with the errno's name in `code`.
+ */
+export interface NativeLane {
+  /** open(2); O_CLOEXEC is added. */
+  open(path: string, flags: number): Promise<number>;
+  /**
+   * ioctl(2). Neither `argument` nor what it points to may be touched until this has resolved.
+   * @param pointers where in `argument` the address of which buffer is to be written, 8 bytes each
+   * @returns what ioctl(2) returned
+   */
+  ioctl(
+    fd: number,
+    request: number,
+    argument: Uint8Array,
+    pointers: { offset: number; buffer: Uint8Array }[],
+  ): Promise<number>;
+  /** close(2), which may wait for the device, too. */
+  close(fd: number): Promise<void>;
+  /** No further call; the thread ends with the last one. Does not keep the process from exiting. */
+  end(): void;
+}
+
+export interface FdListenerOptions {
+  /** Bind and listen here, as with `EndpointOptions`; exactly one of this and `socketFd`. */
+  socketPath?: string;
+  /** A passed listening socket. */
+  socketFd?: number;
+  socketMode: number;
+  onConnection: (connection: NativeConnection) => void;
+}
+
+export interface NativeFdListener {
+  close(): void;
+}
+
+/** A unix stream socket that carries file descriptors (SCM_RIGHTS). */
+export interface NativeConnection {
+  /** SO_PEERCRED, as it was at connect time. */
+  readonly peer: { pid: number; uid: number; gid: number };
+  /** Begins to read; to be called once. */
+  start(handlers: ConnectionHandlers): void;
+  /** Stops reading until `resume`: what the peer sends then waits in the kernel. */
+  pause(): void;
+  resume(): void;
+  /** Sends in order, duplicating `fds`, which go with the first byte. Nothing after the end. */
+  send(data: Uint8Array, fds?: number[]): void;
+  /** Bytes of `send` that the kernel has not taken yet. */
+  unsent(): number;
+  /** Ends it at once; `onEnd` follows. */
+  close(): void;
+}
+
+export interface ConnectionHandlers {
+  /** Bytes as they came, with the descriptors that came with them, which belong to the callee now. */
+  onData: (data: Buffer, fds: number[]) => void;
+  /** Called once; `reason` is empty for an orderly end by either side. */
+  onEnd: (reason: string) => void;
 }
 
 export function loadAddon(): NativeAddon {
