@@ -1,4 +1,5 @@
 import type { NexusId } from '../pr/nexus.js';
+import { endsWithin } from '../util/ends-within.js';
 import type { AccessFence, FencePosition } from './access-fence.js';
 
 /** The data plane's part of an access fence: the gate of one nexus. */
@@ -32,13 +33,6 @@ export class NexusFences implements AccessFence {
   async drained(nexusId: NexusId, timeoutMs: number): Promise<boolean> {
     const fence = this.#fences.get(nexusId);
     if (fence === undefined) return true;
-    let timer: NodeJS.Timeout | undefined;
-    const timedOut = new Promise<false>((resolve) => {
-      timer = setTimeout(resolve, timeoutMs, false);
-    });
-    const drained = fence.drained().then(() => true);
-    return Promise.race([drained, timedOut]).finally(() => {
-      clearTimeout(timer);
-    });
+    return endsWithin(fence.drained(), timeoutMs);
   }
 }
