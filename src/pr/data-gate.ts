@@ -3,6 +3,12 @@
  * A request passes the gate into the host's kernel, and carries the epoch in which it passed.
  */
 export interface DataGate {
+  /**
+   * Whether every data path of this host to the logical unit passes this gate; may change between
+   * two commands. If not, closing it holds up nothing, and what must not run beside the guest's
+   * writes is refused with 5/24/00 (fencing rule 20).
+   */
+  readonly holdsAll: boolean;
   /** From now on requests wait at the gate. */
   close(): void;
   /**
