@@ -12,9 +12,11 @@ const mayImport = {
   emulated: ['pr', 'util'],
   frontends: [],
   native: [],
+  nvme: ['pr'],
   pr: [],
   scsi: ['pr'],
   telemetry: [],
+  transports: ['native', 'nvme', 'pr', 'scsi', 'util'],
   util: [],
 };
 const folders = readdirSync(new URL('src', import.meta.url), { withFileTypes: true })
