@@ -10,6 +10,8 @@ const epochs = 2 ** 32;
  * what the guest may do, the gate when. Without a guest nothing can be inside.
  */
 export class FenceGate implements DataGate {
+  /** The writer lock keeps other processes of this host out. */
+  readonly holdsAll = true;
   onConflict: () => void = () => undefined;
   #fence: NativeFence | undefined;
   #position: Required<FencePosition> = {
