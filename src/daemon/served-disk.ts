@@ -1,15 +1,9 @@
 /** A disk with its reservations: what all guests that are attached to it share. */
-import { realpathSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { defaultSerial, deviceIdentity } from '../device/serial.js';
 import type { Image } from '../device/image.js';
-import { EmulatedReservations } from '../emulated/emulated-reservations.js';
-import { FileStateStore } from '../emulated/file-state-store.js';
-import { NexusFences } from '../emulated/nexus-fences.js';
-import type { StateStore } from '../emulated/state-store.js';
-import { emulatedActions } from '../emulated/transition.js';
 import type { NativeAddon, NativeDisk, NativeFence } from '../native/addon.js';
-import type { ReservationCommand } from '../pr/command.js';
+import type { AttachableReservations } from '../pr/attachable-reservations.js';
 import type { Nexus } from '../pr/nexus.js';
 import { derivedDesignator, parseDesignator } from '../scsi/designator.js';
 import { defaultProduct, type Identity } from '../scsi/identity.js';
@@ -17,6 +11,8 @@ import { LogicalUnit } from '../scsi/logical-unit.js';
 import type { MediumOptions } from '../scsi/medium.js';
 import type { ModeSettings } from '../scsi/mode-pages.js';
 import { openLockedImage, openNativeDisk } from './disk.js';
+import type { DiskReservations } from './disk-reservations.js';
+import { EmulatedDiskReservations } from './emulated-disk-reservations.js';
 import type { DiskSettings } from './serve-options.js';
 
 /** A reservation command is answered within this; a guest's own time-outs begin at 30 s. */
@@ -34,37 +30,30 @@ export interface DiskObserver {
 }
 
 interface Parts {
-  addon: NativeAddon;
   image: Image;
   native: NativeDisk;
   identity: Identity;
-  reservations: EmulatedReservations;
-  actions: ReadonlySet<ReservationCommand['action']>;
-  fences: NexusFences;
+  reservations: DiskReservations;
 }
 
 export class ServedDisk {
   readonly path: string;
   readonly native: NativeDisk;
-  readonly reservations: EmulatedReservations;
   readonly unit: LogicalUnit;
   /** `change`: other reservations hold now. */
   readonly reservationsChanged = new EventTarget();
-  readonly #addon: NativeAddon;
-  readonly #fences: NexusFences;
+  readonly #reservations: DiskReservations;
   readonly #observers = new Set<DiskObserver>();
 
-  private constructor({ addon, image, native, identity, reservations, actions, fences }: Parts) {
-    this.#addon = addon;
+  private constructor({ image, native, identity, reservations }: Parts) {
     this.path = image.path;
     this.native = native;
-    this.reservations = reservations;
-    this.#fences = fences;
+    this.#reservations = reservations;
     this.unit = new LogicalUnit({
       identity,
       medium: mediumOf(image, native),
-      reservations,
-      reservationActions: actions,
+      reservations: reservations.unit,
+      reservationActions: reservations.actions,
       onSettings: (settings) => {
         for (const observer of this.#observers) observer.onSettings(settings);
       },
@@ -95,36 +84,29 @@ export class ServedDisk {
       settings.designator ??
       parseDesignator(deviceIdentity(image) ?? '') ??
       derivedDesignator(serial);
-    const statePath = statePathOf(image, settings);
-    const fences = new NexusFences();
-    const reservations = await EmulatedReservations.open({
-      store: statePath === undefined ? noStore : new FileStateStore(statePath),
-      fence: fences,
-      timeoutMs: reservationTimeoutMs,
-      depth: reservationQueueDepth,
-      onFault: (error) => {
-        log.error({ err: error, image: image.path }, 'a reservation command failed: this is a bug');
-      },
-      onChange: () => {
-        served.disk?.reservationsChanged.dispatchEvent(new Event('change'));
-      },
-      onStoreFailure: (error) => {
-        log.error({ err: error, image: image.path }, `${statePath ?? ''} could not be written`);
-      },
-    });
-    served.disk = new ServedDisk({
+    const reservations = await EmulatedDiskReservations.open(
       addon,
       image,
-      native,
-      identity: { ...defaultProduct, serial, designator },
-      reservations,
-      actions: statePath === undefined ? new Set() : emulatedActions,
-      fences,
-    });
+      settings,
+      {
+        timeoutMs: reservationTimeoutMs,
+        depth: reservationQueueDepth,
+        onChange: () => {
+          served.disk?.reservationsChanged.dispatchEvent(new Event('change'));
+        },
+      },
+      log,
+    );
+    const identity = { ...defaultProduct, serial, designator };
+    served.disk = new ServedDisk({ image, native, identity, reservations });
     return served.disk;
   }
 
-  /** Whether guests can reserve it: there must be a file to keep that in. */
+  get reservations(): AttachableReservations {
+    return this.#reservations.unit;
+  }
+
+  /** Whether guests can reserve it. */
   get hasReservations(): boolean {
     return this.unit.reservationActions.size > 0;
   }
@@ -133,18 +115,15 @@ export class ServedDisk {
    * Lets a guest in, with the access that reservations leave its nexus now.
    * @param nexus that no other guest is attached with
    * @returns the gate for its data
+   * @throws Failure (usage) if no further guest can be told apart from those that are there
    */
   attach(nexus: Nexus): NativeFence {
-    const fence = this.#addon.createFence();
-    this.#fences.add(nexus.id, fence);
-    this.reservations.attach(nexus);
-    return fence;
+    return this.#reservations.attach(nexus);
   }
 
   /** To be called when nothing of the nexus is in flight any more. Its registration stays. */
-  async detach(nexus: Nexus): Promise<void> {
-    await this.reservations.detach(nexus);
-    this.#fences.remove(nexus.id);
+  detach(nexus: Nexus): Promise<void> {
+    return this.#reservations.detach(nexus);
   }
 
   observe(observer: DiskObserver): void {
@@ -199,16 +178,3 @@ function mediumOf({ isBlockDevice, readOnly }: Image, native: NativeDisk): Mediu
     compareAndWriteBlocks: readOnly ? 0 : compareAndWriteBlocks,
   };
 }
-
-/** Undefined: there is nowhere to keep reservations. */
-function statePathOf(image: Image, { reservationState }: DiskSettings): string | undefined {
-  if (reservationState !== undefined) return reservationState;
-  // Readers share an image, and would share the file.
-  if (image.isBlockDevice || image.readOnly) return undefined;
-  return `${realpathSync(image.path)}.reservations`;
-}
-
-const noStore: StateStore = {
-  load: () => Promise.resolve(undefined),
-  save: () => Promise.reject(new Error('reservations of this disk are kept nowhere')),
-};

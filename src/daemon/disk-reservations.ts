@@ -1,0 +1,29 @@
+import type { NativeFence } from '../native/addon.js';
+import type { AttachableReservations } from '../pr/attachable-reservations.js';
+import type { ReservationCommand } from '../pr/command.js';
+import type { Nexus } from '../pr/nexus.js';
+
+/** The reservations of a served disk, with the fences that hold its guests to them. */
+export interface DiskReservations {
+  readonly unit: AttachableReservations;
+  /** Those that `unit` carries out; none: guests can't reserve the disk. */
+  readonly actions: ReadonlySet<ReservationCommand['action']>;
+  /**
+   * Lets a guest in, with the access that reservations leave its nexus now.
+   * @param nexus that no other guest is attached with
+   * @returns the gate for its data
+   * @throws Failure (usage) if no further guest can be told apart from those that are there
+   */
+  attach(nexus: Nexus): NativeFence;
+  /** To be called when nothing of the nexus is in flight any more. Its registration stays. */
+  detach(nexus: Nexus): Promise<void>;
+}
+
+export interface DiskReservationsOptions {
+  /** From a command's arrival to its answer, milliseconds. */
+  timeoutMs: number;
+  /** Commands of all guests that may wait for their turn. */
+  depth: number;
+  /** Told when other reservations hold. */
+  onChange: () => void;
+}

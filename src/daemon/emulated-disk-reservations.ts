@@ -1,0 +1,82 @@
+import { realpathSync } from 'node:fs';
+import type { Logger } from 'pino';
+import type { Image } from '../device/image.js';
+import { EmulatedReservations } from '../emulated/emulated-reservations.js';
+import { FileStateStore } from '../emulated/file-state-store.js';
+import { NexusFences } from '../emulated/nexus-fences.js';
+import type { StateStore } from '../emulated/state-store.js';
+import { emulatedActions } from '../emulated/transition.js';
+import type { NativeAddon, NativeFence } from '../native/addon.js';
+import type { Nexus } from '../pr/nexus.js';
+import type { DiskReservations, DiskReservationsOptions } from './disk-reservations.js';
+import type { DiskSettings } from './serve-options.js';
+
+/** Reservations that this process keeps, in a file, for any number of guests. */
+export class EmulatedDiskReservations implements DiskReservations {
+  readonly unit: EmulatedReservations;
+  readonly actions: DiskReservations['actions'];
+  readonly #addon: NativeAddon;
+  readonly #fences: NexusFences;
+
+  private constructor(
+    addon: NativeAddon,
+    unit: EmulatedReservations,
+    actions: DiskReservations['actions'],
+    fences: NexusFences,
+  ) {
+    this.#addon = addon;
+    this.unit = unit;
+    this.actions = actions;
+    this.#fences = fences;
+  }
+
+  /** @throws Failure (image) if the file of the reservations can't be read */
+  static async open(
+    addon: NativeAddon,
+    image: Image,
+    settings: DiskSettings,
+    options: DiskReservationsOptions,
+    log: Logger,
+  ): Promise<EmulatedDiskReservations> {
+    const statePath = statePathOf(image, settings);
+    const fences = new NexusFences();
+    const unit = await EmulatedReservations.open({
+      ...options,
+      store: statePath === undefined ? noStore : new FileStateStore(statePath),
+      fence: fences,
+      onFault: (error) => {
+        log.error({ err: error, image: image.path }, 'a reservation command failed: this is a bug');
+      },
+      onStoreFailure: (error) => {
+        log.error({ err: error, image: image.path }, `${statePath ?? ''} could not be written`);
+      },
+    });
+    const actions = statePath === undefined ? new Set<never>() : emulatedActions;
+    return new EmulatedDiskReservations(addon, unit, actions, fences);
+  }
+
+  attach(nexus: Nexus): NativeFence {
+    const fence = this.#addon.createFence();
+    this.#fences.add(nexus.id, fence);
+    this.unit.attach(nexus);
+    return fence;
+  }
+
+  async detach(nexus: Nexus): Promise<void> {
+    await this.unit.detach(nexus);
+    this.#fences.remove(nexus.id);
+  }
+}
+
+/** Undefined: there is nowhere to keep reservations. */
+function statePathOf(image: Image, { reservationState }: DiskSettings): string | undefined {
+  if (reservationState !== undefined) return reservationState;
+  // Readers share an image, and would share the file.
+  if (image.isBlockDevice || image.readOnly) return undefined;
+  return `${realpathSync(image.path)}.reservations`;
+}
+
+const noStore: StateStore = {
+  load: () => Promise.resolve(undefined),
+  save: () => Promise.reject(new Error('reservations of this disk are kept nowhere')),
+};
