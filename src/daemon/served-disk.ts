@@ -34,6 +34,8 @@ interface Parts {
   native: NativeDisk;
   identity: Identity;
   reservations: DiskReservations;
+  /** Told of a command that throws. */
+  onFault: (error: unknown) => void;
 }
 
 export class ServedDisk {
@@ -45,7 +47,7 @@ export class ServedDisk {
   readonly #reservations: DiskReservations;
   readonly #observers = new Set<DiskObserver>();
 
-  private constructor({ image, native, identity, reservations }: Parts) {
+  private constructor({ image, native, identity, reservations, onFault }: Parts) {
     this.path = image.path;
     this.native = native;
     this.#reservations = reservations;
@@ -57,6 +59,7 @@ export class ServedDisk {
       onSettings: (settings) => {
         for (const observer of this.#observers) observer.onSettings(settings);
       },
+      onFault,
     });
   }
 
@@ -98,7 +101,10 @@ export class ServedDisk {
       log,
     );
     const identity = { ...defaultProduct, serial, designator };
-    served.disk = new ServedDisk({ image, native, identity, reservations });
+    const onFault = (error: unknown) => {
+      log.error({ err: error, image: image.path }, 'a command failed: this is a bug');
+    };
+    served.disk = new ServedDisk({ image, native, identity, reservations, onFault });
     return served.disk;
   }
 

@@ -2,7 +2,7 @@
 import type { ReservationCommand } from '../pr/command.js';
 import type { LogicalUnitReservations } from '../pr/logical-unit-reservations.js';
 import type { Nexus, NexusId } from '../pr/nexus.js';
-import type { Sense } from '../pr/sense.js';
+import { internalTargetFailure, type Sense } from '../pr/sense.js';
 import { Cdb } from './cdb.js';
 import { accessOf, type CommandContext, type CommandTarget } from './command.js';
 import {
@@ -35,6 +35,8 @@ export interface LogicalUnitOptions {
   readonly reservationActions: ReadonlySet<ReservationCommand['action']>;
   /** Told when MODE SELECT or a reset changed them: the data plane follows them, too. */
   readonly onSettings: (settings: ModeSettings) => void;
+  /** Told of what must never happen: a command that throws. */
+  readonly onFault: (error: unknown) => void;
 }
 
 /** A command as it comes out of a request, copied from guest memory once. */
@@ -60,6 +62,7 @@ export class LogicalUnit implements CommandTarget {
   readonly reservationActions: LogicalUnitOptions['reservationActions'];
   readonly commands: CommandSet;
   readonly #onSettings: LogicalUnitOptions['onSettings'];
+  readonly #onFault: LogicalUnitOptions['onFault'];
   readonly #nexuses = new Map<NexusId, Nexus>();
   #settings = defaultModeSettings;
 
@@ -69,6 +72,7 @@ export class LogicalUnit implements CommandTarget {
     this.reservations = options.reservations;
     this.reservationActions = options.reservationActions;
     this.#onSettings = options.onSettings;
+    this.#onFault = options.onFault;
     this.commands = new CommandSet(commandTable.filter(({ offeredBy }) => offeredBy(this)));
   }
 
@@ -83,9 +87,18 @@ export class LogicalUnit implements CommandTarget {
   async execute(nexus: Nexus, request: ScsiRequest): Promise<ScsiAnswer> {
     const { dataOut, luns } = request;
     const cdb = new Cdb(request.cdb);
-    const outcome = await this.#dispatch({ unit: this, nexus, cdb, dataOut, luns });
+    const outcome = await this.#outcomeOf({ unit: this, nexus, cdb, dataOut, luns });
     if (outcome === 'natively') return outcome;
     return respond(outcome, this.#settings.descriptorSense ? 'descriptor' : 'fixed');
+  }
+
+  async #outcomeOf(context: CommandContext): Promise<CommandOutcome | 'natively'> {
+    try {
+      return await this.#dispatch(context);
+    } catch (error) {
+      this.#onFault(error);
+      return checkCondition(internalTargetFailure);
+    }
   }
 
   // SAM-5 §5.13 leaves the order of the checks open; what depends on nobody's state comes first, so

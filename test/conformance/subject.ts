@@ -86,6 +86,9 @@ async function openUnit(nexuses: readonly Nexus[]) {
     reservations,
     reservationActions: emulatedActions,
     onSettings: () => undefined,
+    onFault: (error) => {
+      throw error;
+    },
   });
   for (const nexus of nexuses) {
     reservations.attach(nexus);

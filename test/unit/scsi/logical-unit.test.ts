@@ -31,6 +31,20 @@ async function answer(unit: ReturnType<typeof diskWith>, cdb: string) {
   return unit.execute(alice, { cdb: bytes(cdb), dataOut: Buffer.alloc(0), luns: [0] });
 }
 
+describe('a command that throws, which is a bug', () => {
+  it('is answered INTERNAL TARGET FAILURE at once, and reported', async () => {
+    const bug = new Error('not thought of');
+    const faults: unknown[] = [];
+    const reservations = new ScriptedReservations();
+    reservations.permits = () => {
+      throw bug;
+    };
+    const unit = diskWith({ reservations, onFault: (error) => faults.push(error) });
+    expect(verdict(await send(unit, testUnitReady))).toBe('4/44/00');
+    expect(faults).toEqual([bug]);
+  });
+});
+
 describe('order of checks', () => {
   it('a command that does not exist leaves unit attention and reservations alone', async () => {
     const { reservations, unit, attentions } = rig();

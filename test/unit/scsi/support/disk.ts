@@ -90,6 +90,9 @@ export function diskWith(overrides: Partial<LogicalUnitOptions> = {}): LogicalUn
     reservations: new ScriptedReservations(),
     reservationActions: allActions,
     onSettings: () => undefined,
+    onFault: (error) => {
+      throw error;
+    },
     ...overrides,
   });
 }
