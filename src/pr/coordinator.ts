@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from './clock.js';
 import type { ReservationCommand } from './command.js';
 import type { Nexus } from './nexus.js';
 import { busy, checkCondition, type PrOutcome, taskSetFull } from './outcome.js';
@@ -7,8 +8,8 @@ import { TurnQueue } from './turn-queue.js';
 /** Carries out the commands that a coordinator hands it one at a time. */
 export interface ReservationExecutor {
   /**
-   * @param deadline on the clock of performance.now(), milliseconds. A command that is answered
-   * later has been reported as unsettled by then.
+   * @param deadline on the coordinator's clock, milliseconds. A command that is answered later has
+   * been reported as unsettled by then.
    */
   execute(nexus: Nexus, command: ReservationCommand, deadline: number): Promise<PrOutcome>;
 }
@@ -20,6 +21,8 @@ export interface CoordinatorOptions {
   depth: number;
   /** Told of what an executor must never do: throw. */
   onFault: (error: unknown) => void;
+  /** The system's by default. */
+  clock?: Clock;
 }
 
 /**
@@ -31,11 +34,14 @@ export interface CoordinatorOptions {
 export class Coordinator {
   readonly #executor: ReservationExecutor;
   readonly #options: CoordinatorOptions;
-  readonly #turns = new TurnQueue();
+  readonly #clock: Clock;
+  readonly #turns: TurnQueue;
 
   constructor(executor: ReservationExecutor, options: CoordinatorOptions) {
     this.#executor = executor;
     this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#turns = new TurnQueue(this.#clock);
   }
 
   /** Never rejects. */
@@ -43,21 +49,22 @@ export class Coordinator {
     const { timeoutMs, depth } = this.#options;
     if (this.#turns.length >= depth) return taskSetFull;
 
-    const deadline = performance.now() + timeoutMs;
+    const deadline = this.#clock.now() + timeoutMs;
     const endTurn = await this.#turns.turn(timeoutMs);
     if (endTurn === undefined) return busy;
     return firstOf(
       this.#settle(nexus, command, deadline).finally(endTurn),
       checkCondition(logicalUnitTimeOut),
       deadline,
+      this.#clock,
     );
   }
 
   /** Runs `action` between two commands, after those that wait, however long that takes. */
-  async between(action: () => void): Promise<void> {
+  async between(action: () => void | Promise<void>): Promise<void> {
     const endTurn = await this.#turns.turn();
     try {
-      action();
+      await action();
     } finally {
       endTurn?.();
     }
@@ -78,14 +85,15 @@ async function firstOf(
   settled: Promise<PrOutcome>,
   late: PrOutcome,
   deadline: number,
+  clock: Clock,
 ): Promise<PrOutcome> {
-  let timer: NodeJS.Timeout | undefined;
+  let cancel: (() => void) | undefined;
   const timedOut = new Promise<PrOutcome>((resolve) => {
-    timer = setTimeout(() => {
+    cancel = clock.after(deadline - clock.now(), () => {
       resolve(late);
-    }, deadline - performance.now());
+    });
   });
   const first = await Promise.race([settled, timedOut]);
-  clearTimeout(timer);
+  cancel?.();
   return first;
 }

@@ -1,10 +1,17 @@
+import { type Clock, systemClock } from './clock.js';
+
 /** Gives up the turn; the next in line has it then. */
 export type EndTurn = () => void;
 
 /** One at a time, in order of arrival. */
 export class TurnQueue {
+  readonly #clock: Clock;
   readonly #waiting: ((endTurn: EndTurn) => void)[] = [];
   #taken = false;
+
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock;
+  }
 
   /** How many wait for their turn. */
   get length(): number {
@@ -18,15 +25,15 @@ export class TurnQueue {
    */
   turn(timeoutMs?: number): Promise<EndTurn | undefined> {
     return new Promise((resolve) => {
-      const timer =
+      const cancel =
         timeoutMs === undefined
           ? undefined
-          : setTimeout(() => {
+          : this.#clock.after(timeoutMs, () => {
               this.#waiting.splice(this.#waiting.indexOf(begin), 1);
               resolve(undefined);
-            }, timeoutMs);
+            });
       const begin = (endTurn: EndTurn) => {
-        clearTimeout(timer);
+        cancel?.();
         resolve(endTurn);
       };
       this.#waiting.push(begin);
