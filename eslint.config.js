@@ -9,6 +9,7 @@ const mayImport = {
   bench: ['util'],
   control: ['pr', 'util'],
   device: ['util'],
+  'fan-out': ['pr', 'util'],
   emulated: ['pr', 'util'],
   frontends: [],
   native: [],

@@ -1,0 +1,37 @@
+/**
+ * The unit attentions of one guest, inferred from what a look at the array shows to have changed:
+ * the device's own are swallowed by the kernel's I/O more often than not (fencing rule 16). Pure.
+ */
+import { admitsRegistrants, type ReservationKey, type ReservationType } from '../pr/reservation.js';
+import {
+  registrationsPreempted,
+  reservationsPreempted,
+  reservationsReleased,
+  type Sense,
+} from '../pr/sense.js';
+import type { ArrayView } from './array-view.js';
+
+/** What the guest knows. */
+export interface Standing {
+  /** 0n: not registered. */
+  readonly key: ReservationKey;
+  /** Type of the reservation, whoever holds it. */
+  readonly type: ReservationType | undefined;
+}
+
+/**
+ * @param key the guest's key that the array shows; 0n: none of its paths is registered
+ * @returns one condition per change that somebody else made
+ */
+export function observedChange(
+  known: Standing,
+  view: ArrayView,
+  key: ReservationKey,
+): Sense | undefined {
+  if (known.key === 0n) return undefined;
+  if (key === 0n) {
+    return view.registrations.length === 0 ? reservationsPreempted : registrationsPreempted;
+  }
+  const ended = known.type !== undefined && known.type !== view.type;
+  return ended && admitsRegistrants(known.type) ? reservationsReleased : undefined;
+}

@@ -1,0 +1,226 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { PrOutCommand } from '../pr/command.js';
+import { checkCondition, good, type PrOutcome } from '../pr/outcome.js';
+import type { ReservationKey } from '../pr/reservation.js';
+import { logicalUnitTimeOut } from '../pr/sense.js';
+import { look } from './array-reader.js';
+import { ConflictVerdict } from './conflict-verdict.js';
+import type { GuestStanding } from './guest-standing.js';
+import type { MachineOptions } from './device-machine.js';
+import { effectIsThere } from './read-back.js';
+import { lacking, stillUnconfirmed, witnesses } from './repair.js';
+import { type Look, reachOf, Run } from './run.js';
+import { isForeign, type Situation } from './situation.js';
+
+/** For one audit, from its turn, milliseconds. */
+const auditTimeoutMs = 5_000;
+
+/** A command that a crash interrupted, with the answer for when the guest sends it again. */
+export interface InterruptedCommand {
+  readonly command: PrOutCommand;
+  readonly outcome: PrOutcome;
+}
+
+export function isSameCommand(a: PrOutCommand, b: PrOutCommand): boolean {
+  return isDeepStrictEqual(a, b);
+}
+
+/** Looks at the array between commands: disarms, repairs, judges, and opens the gate. */
+export class Auditor {
+  readonly #options: MachineOptions;
+  readonly #standing: GuestStanding;
+  readonly #onInterrupted: (interrupted: InterruptedCommand) => void;
+  readonly #verdict = new ConflictVerdict();
+  #verified: boolean;
+  /** The command that the last process had under way. */
+  #toReadBack: boolean;
+
+  constructor(
+    options: MachineOptions,
+    standing: GuestStanding,
+    onInterrupted: (interrupted: InterruptedCommand) => void,
+  ) {
+    const { gate, ledger } = options;
+    this.#options = options;
+    this.#standing = standing;
+    this.#onInterrupted = onInterrupted;
+    this.#toReadBack = ledger.pending !== undefined;
+    this.#verified =
+      ledger.intent === undefined && !this.#toReadBack && ledger.unconfirmed.size === 0;
+    if (!this.#verified) gate.close();
+  }
+
+  /** Whether what the journal says is known to be true. */
+  get verified(): boolean {
+    return this.#verified;
+  }
+
+  conflicted(): void {
+    this.#verdict.arises();
+    this.#options.gate.close();
+    this.#options.requestAudit('now');
+  }
+
+  /** @param situation that the command left; undefined: nobody knows */
+  afterCommand(situation: Situation | undefined): void {
+    const { requestAudit, unsettled } = this.#options;
+    if (situation === undefined) this.#verified = false;
+    this.#openGate();
+    if (unsettled.pending) requestAudit('now');
+    else if (situation === undefined || this.#isRepairable(situation)) requestAudit('later');
+  }
+
+  async audit(): Promise<void> {
+    const { clock, ledger, requestAudit, unsettled } = this.#options;
+    const idle = ledger.intent === undefined && ledger.unconfirmed.size === 0 && !unsettled.pending;
+    if (idle && this.#verified) {
+      this.#judge(undefined, false);
+      this.#openGate();
+      return;
+    }
+    const done = await this.#auditUntil(clock.now() + auditTimeoutMs);
+    await this.#save();
+    if (!done) requestAudit('later');
+  }
+
+  /** @returns whether there is nothing left that another try could do */
+  async #auditUntil(deadline: number): Promise<boolean> {
+    const { ledger, unitAttentions, unsettled } = this.#options;
+    const start = await this.#look(deadline);
+    if (start === undefined) return false;
+    const armless = await this.#disarm(start, deadline);
+    if (armless === undefined) return false;
+    const change = this.#standing.observe(this.#confirm(armless), unsettled.pending);
+    if (change !== undefined) unitAttentions.establish(change);
+
+    const situation = this.#situation(armless);
+    const run = new Run(
+      { kind: 'repair' },
+      armless,
+      { key: this.#keyToRepair(situation), aptpl: ledger.intent?.aptpl ?? false },
+      this.#options,
+      deadline,
+    );
+    const end = await run.toEnd();
+    if (end.situation === undefined) return false;
+    const later = this.#standing.observe(end.situation, unsettled.pending);
+    if (later !== undefined) unitAttentions.establish(later);
+    if (unsettled.pending) {
+      this.#openGate();
+      return false;
+    }
+    this.#readBack(end.situation);
+    this.#verified = true;
+    const repaired = end.progress.attempts.length > 0;
+    const waits = this.#isRepairable(end.situation) && !repaired;
+    if (!waits) this.#judge(ledger.intent && end.situation, repaired);
+    this.#openGate();
+    return !waits && ledger.unconfirmed.size === 0;
+  }
+
+  async #look(deadline: number): Promise<Look | undefined> {
+    const { access, ledger } = this.#options;
+    const usable = await access.usable(deadline);
+    const view = await look(access, deadline);
+    if (view === undefined) return undefined;
+    ledger.forgetGone(view, access.ids);
+    return { view, usable };
+  }
+
+  /** @returns the situation after it; undefined if that can't be seen */
+  async #disarm(start: Look, deadline: number): Promise<Look | undefined> {
+    const { ledger, unsettled } = this.#options;
+    unsettled.dropDisarmed(this.#situation(start));
+    if (!unsettled.pending) return start;
+    for (const command of unsettled.all) {
+      const end = await new Run(
+        { kind: 'disarm', unsettled: command },
+        start,
+        { key: ledger.intent?.key ?? 0n, aptpl: ledger.intent?.aptpl ?? false },
+        this.#options,
+        deadline,
+      ).toEnd();
+      if (end.situation === undefined) return undefined;
+      unsettled.dropDisarmed(end.situation);
+    }
+    return this.#look(deadline);
+  }
+
+  /** Judges what was registered and not yet seen beside a witness. */
+  #confirm(found: Look): Situation {
+    const { ledger, unsettled } = this.#options;
+    const situation = this.#situation(found);
+    const key = this.#keyToRepair(situation);
+    ledger.unconfirmed = stillUnconfirmed(situation, key, unsettled.paths, false);
+    return this.#situation(found);
+  }
+
+  /** The guest's key, or that of a registration to be taken back. */
+  #keyToRepair(situation: Situation): ReservationKey {
+    const { intent } = this.#options.ledger;
+    if (intent !== undefined) return intent.key;
+    const made = situation.paths.find(
+      ({ id, key }) => situation.unconfirmed.has(id) && key !== undefined && key !== 0n,
+    );
+    return made?.key ?? 0n;
+  }
+
+  /** What the last process had under way is over: either it shows, or nobody can tell. */
+  #readBack(situation: Situation): void {
+    const { ledger } = this.#options;
+    const { pending } = ledger;
+    if (this.#toReadBack && pending !== undefined) {
+      const { command } = pending;
+      const outcome = effectIsThere(command, situation, pending)
+        ? good
+        : checkCondition(logicalUnitTimeOut);
+      this.#onInterrupted({ command, outcome });
+    }
+    this.#toReadBack = false;
+    ledger.pending = undefined;
+  }
+
+  #judge(situation: Situation | undefined, repaired: boolean): void {
+    if (!this.#verdict.waiting) return;
+    if (this.#verdict.judge(situation, repaired) === 'conflict') {
+      if (situation !== undefined) {
+        this.#options.log('the guest is registered, and yet its data meets a conflict');
+      }
+      this.#options.gate.beginEpoch();
+    }
+  }
+
+  #openGate(): void {
+    const { gate, ledger, requestAudit, unsettled } = this.#options;
+    const mustHold =
+      !this.#verified ||
+      this.#verdict.waiting ||
+      ledger.unconfirmed.size > 0 ||
+      unsettled.mayRevive;
+    if (!mustHold) gate.open();
+    else {
+      if (!gate.closed) gate.close();
+      requestAudit('later');
+    }
+  }
+
+  /** Whether a path lacks the key that a repair could give it. */
+  #isRepairable(situation: Situation): boolean {
+    const key = this.#options.ledger.intent?.key;
+    if (key === undefined || isForeign(situation, key)) return false;
+    return witnesses(situation, key).length > 0 && lacking(situation, key).length > 0;
+  }
+
+  #situation({ view, usable }: Look): Situation {
+    const { access, ledger, sequential } = this.#options;
+    return ledger.situation(view, reachOf(access, usable, sequential));
+  }
+
+  async #save(): Promise<void> {
+    try {
+      await this.#options.ledger.save();
+    } catch (error) {
+      this.#options.onStoreFailure(error);
+    }
+  }
+}

@@ -1,0 +1,117 @@
+/** REGISTER of a registered guest with another key (fencing rule 9). Pure. */
+import type { ReservationKey } from '../pr/reservation.js';
+import { busy, checkCondition, good, reservationConflict } from '../pr/outcome.js';
+import { attemptsAt, ended, exhausted, mayTry, nextPath, refusal } from './attempts.js';
+import { preemptCommand, registerCommand } from './registration-commands.js';
+import { repairMove, unregisterMove } from './repair.js';
+import {
+  isForeign,
+  type OwnPath,
+  ownWith,
+  type Situation,
+  typeToKeep,
+  unreachableWith,
+  usableWith,
+} from './situation.js';
+import { answer, type Move, type Progress, send } from './step.js';
+
+export interface KeyChange {
+  readonly from: ReservationKey;
+  readonly to: ReservationKey;
+  readonly aptpl: boolean;
+}
+
+/**
+ * Every path that has the old key changes it at once. What is left of the old key then lies on
+ * paths out of reach, and is preempted: a path that came back with it would be written through by
+ * a guest that was fenced under its new key. Paths without any key are repaired last.
+ */
+export function changeKey(change: KeyChange, situation: Situation, progress: Progress): Move {
+  const { from, to, aptpl } = change;
+  const changed = usableWith(situation, to);
+  const sense = refusal(progress);
+  if (sense !== undefined) {
+    return goBack(change, situation, progress, changed) ?? answer(checkCondition(sense));
+  }
+  if (oldKeyWasPreempted(situation, progress, change)) {
+    return unregisterMove(situation, progress, changed, to) ?? answer(reservationConflict);
+  }
+  if (unreachableWith(situation, from).length > 0 && isForeign(situation, from)) {
+    return goBack(change, situation, progress, changed) ?? answer(busy);
+  }
+
+  const todo = usableWith(situation, from).filter(
+    ({ id }) => mayTry(progress, id, 'register') && !hasTaken(progress, id, to),
+  );
+  const batch = situation.sequential ? todo.slice(0, 1) : todo;
+  if (batch.length > 0) {
+    return send(
+      batch.map(({ id }) => ({ pathId: id, command: registerCommand(from, to, aptpl) })),
+      // While some paths have the new key and a PREEMPT takes the old one from the others, the
+      // guest counts as fenced.
+      ownWith(situation, from).length > 1 ? 'drained' : 'any',
+    );
+  }
+  if (ownWith(situation, to).length === 0) return exhausted(progress);
+  if (from !== to && ownWith(situation, from).length > 0) {
+    return dropOldKey(change, situation, progress) ?? exhausted(progress);
+  }
+  return repairMove(situation, { ...progress, aptpl }, to) ?? answer(good);
+}
+
+function hasTaken(progress: Progress, pathId: string, key: ReservationKey): boolean {
+  return attemptsAt(progress, pathId, 'register').some(
+    ({ command, result }) =>
+      result.kind === 'good' && command.action === 'register' && command.serviceActionKey === key,
+  );
+}
+
+/** With the type of the reservation, which moves here if the path out of reach held it. */
+function dropOldKey(
+  { from, to }: KeyChange,
+  situation: Situation,
+  progress: Progress,
+): Move | undefined {
+  const path = nextPath(progress, usableWith(situation, to), 'preempt');
+  if (path === undefined) return undefined;
+  const command = preemptCommand(to, from, typeToKeep(situation.view));
+  return send([{ pathId: path.id, command }]);
+}
+
+/**
+ * Whether the old key went from a path in another way than by us. Then it was preempted, and the
+ * registrations that had changed in time must go, too.
+ */
+function oldKeyWasPreempted(
+  { paths }: Situation,
+  progress: Progress,
+  { from, to }: KeyChange,
+): boolean {
+  if (ended(progress, 'good', 'preempt') !== undefined) return false;
+  const had = new Set(
+    progress.before.registrations
+      .filter(({ key }) => key === from)
+      .map(({ nexusId }) => nexusId)
+      .filter((nexusId) => nexusId !== undefined),
+  );
+  return paths.some(
+    ({ nexusId, key }) => nexusId !== undefined && had.has(nexusId) && key !== from && key !== to,
+  );
+}
+
+function goBack(
+  { from, to }: KeyChange,
+  { sequential }: Situation,
+  progress: Progress,
+  changed: readonly OwnPath[],
+): Move | undefined {
+  const todo = changed.filter(({ id }) => mayTry(progress, id, 'register'));
+  const batch = sequential ? todo.slice(0, 1) : todo;
+  if (batch.length === 0) return undefined;
+  return send(
+    batch.map(({ id }) => ({
+      pathId: id,
+      command: registerCommand(to, from, progress.aptpl),
+    })),
+  );
+}

@@ -1,0 +1,232 @@
+import { isPrIn, type PrOutCommand, type ReservationCommand } from '../pr/command.js';
+import type { ReservationExecutor } from '../pr/coordinator.js';
+import type { Nexus } from '../pr/nexus.js';
+import { busy, checkCondition, type PrOutcome } from '../pr/outcome.js';
+import type { ReservationKey } from '../pr/reservation.js';
+import { internalTargetFailure, invalidFieldInCdb, type Sense } from '../pr/sense.js';
+import type { UnitAttentions } from '../pr/unit-attention.js';
+import { look } from './array-reader.js';
+import { Auditor, type InterruptedCommand, isSameCommand } from './auditor.js';
+import { GuestStanding } from './guest-standing.js';
+import type { Intent } from './intent.js';
+import { namesOwnPaths } from './preempting.js';
+import { type Carriage, refusalOf } from './refusals.js';
+import { report } from './reporter.js';
+import { type Look, reachOf, Run, type RunContext, type RunEnd } from './run.js';
+import type { Progress } from './step.js';
+
+export interface MachineOptions extends RunContext {
+  readonly unitAttentions: UnitAttentions;
+  /** Asks for `audit` in a turn of its own: at once, or after a while. */
+  readonly requestAudit: (when: 'now' | 'later') => void;
+  readonly log: (text: string) => void;
+}
+
+/**
+ * The reservations of one guest on one real logical unit: takes one command after the other from
+ * its coordinator, and an audit between them when a path, a conflict or the end of an unsettled
+ * command calls for it.
+ */
+export class DeviceMachine implements ReservationExecutor {
+  readonly #options: MachineOptions;
+  readonly #standing: GuestStanding;
+  readonly #auditor: Auditor;
+  #interrupted: InterruptedCommand | undefined;
+
+  constructor(options: MachineOptions) {
+    this.#options = options;
+    this.#standing = new GuestStanding(options.ledger, options.gate);
+    this.#auditor = new Auditor(options, this.#standing, (interrupted) => {
+      this.#interrupted = interrupted;
+    });
+  }
+
+  async execute(_: Nexus, command: ReservationCommand, deadline: number): Promise<PrOutcome> {
+    const carriage = this.#carriage;
+    if (carriage === undefined) return busy;
+    const sense = refusalOf(command, carriage);
+    if (sense !== undefined) return checkCondition(sense);
+    if (isPrIn(command)) return this.#report(command.action, carriage, deadline);
+    // Refused above: RESERVE(6) binds one nexus.
+    if (command.action === 'reserve-6' || command.action === 'release-6') {
+      return checkCondition(invalidFieldInCdb);
+    }
+    const interrupted = this.#interrupted;
+    this.#interrupted = undefined;
+    if (interrupted !== undefined && isSameCommand(interrupted.command, command)) {
+      return interrupted.outcome;
+    }
+    return this.#change(command, deadline);
+  }
+
+  /** The guest's data met a conflict, and waits for a verdict. */
+  conflicted(): void {
+    this.#auditor.conflicted();
+  }
+
+  /** Brings paths, intent and gate in line with what the array shows. */
+  audit(): Promise<void> {
+    return this.#auditor.audit();
+  }
+
+  get #carriage(): Carriage | undefined {
+    const { limits, severalNexuses } = this.#options.access;
+    return limits === undefined ? undefined : { limits, severalNexuses };
+  }
+
+  async #report(
+    action: Parameters<typeof report>[0],
+    carriage: Carriage,
+    deadline: number,
+  ): Promise<PrOutcome> {
+    const { access, guest, ledger, sequential, unsettled, unitAttentions } = this.#options;
+    const own = new Set(ledger.own.values());
+    const aptpl = ledger.intent?.aptpl ?? false;
+    const { outcome, view } = await report(
+      action,
+      { access, carriage, guest, own, aptpl },
+      deadline,
+    );
+    if (view !== undefined && this.#auditor.verified) {
+      const situation = ledger.situation(view, reachOf(access, new Set(), sequential));
+      const change = this.#standing.observe(situation, unsettled.pending);
+      if (change !== undefined) unitAttentions.establish(change);
+      await this.#save();
+    }
+    return outcome;
+  }
+
+  async #change(command: PrOutCommand, deadline: number): Promise<PrOutcome> {
+    const { access, ledger, requestAudit, sequential, unsettled } = this.#options;
+    const usable = await access.usable(deadline);
+    const view = await look(access, deadline);
+    if (view === undefined) return busy;
+    ledger.forgetGone(view, access.ids);
+    const situation = ledger.situation(view, reachOf(access, usable, sequential));
+    unsettled.dropDisarmed(situation);
+    if (unsettled.pending || !this.#auditor.verified || ledger.unconfirmed.size > 0) {
+      requestAudit('now');
+      return busy;
+    }
+    // A device reports it before the command, which it does not execute then.
+    const change = this.#standing.observe(situation, false);
+    if (change !== undefined) {
+      await this.#save();
+      return checkCondition(change);
+    }
+    return this.#runCommand(command, { view, usable }, deadline);
+  }
+
+  async #runCommand(command: PrOutCommand, start: Look, deadline: number): Promise<PrOutcome> {
+    const { ledger, unitAttentions } = this.#options;
+    const { intent } = ledger;
+    const key = intent?.key ?? 0n;
+    const aptpl = intent?.aptpl ?? false;
+    ledger.pending = { command, key, before: start.view, paths: [...start.usable] };
+    ledger.intent = intended(command, intent, this.#options.gate.epoch);
+    const end = await new Run(
+      { kind: 'command', command },
+      start,
+      { key, aptpl },
+      this.#options,
+      deadline,
+    ).toEnd();
+
+    const condition = this.#conclude(command, { key, aptpl }, end);
+    if (condition !== undefined) unitAttentions.establish(condition);
+    const saved = await this.#save();
+    this.#auditor.afterCommand(end.situation);
+    // The guest must not rely on what a crash would undo.
+    return saved || end.outcome.status !== 'good'
+      ? end.outcome
+      : checkCondition(internalTargetFailure);
+  }
+
+  /** @returns what the guest must hear of beside the answer */
+  #conclude(
+    command: PrOutCommand,
+    before: { key: ReservationKey; aptpl: boolean },
+    { outcome, situation, progress }: RunEnd,
+  ): Sense | undefined {
+    const { ledger, unsettled } = this.#options;
+    // Nothing is known: the next audit finds out.
+    if (situation === undefined) return undefined;
+    if (!unsettled.pending) ledger.pending = undefined;
+    return this.#standing.conclude(
+      situation,
+      keysAfter(command, before),
+      expectedKey(command, outcome, progress),
+      unsettled.pending,
+    );
+  }
+
+  async #save(): Promise<boolean> {
+    try {
+      await this.#options.ledger.save();
+      return true;
+    } catch (error) {
+      this.#options.onStoreFailure(error);
+      return false;
+    }
+  }
+}
+
+/** The key a command would give the guest; undefined if it gives none. */
+function givenKey(command: PrOutCommand): { key: ReservationKey; aptpl: boolean } | undefined {
+  const registers =
+    command.action === 'register' || command.action === 'register-and-ignore-existing-key';
+  if (!registers || command.serviceActionKey === 0n) return undefined;
+  return { key: command.serviceActionKey, aptpl: command.aptpl };
+}
+
+/** A path that comes up while the command runs is to get the new key. */
+function intended(
+  command: PrOutCommand,
+  intent: Intent | undefined,
+  epoch: number,
+): Intent | undefined {
+  const given = givenKey(command);
+  if (given === undefined) return intent;
+  return {
+    ...given,
+    otherKey: intent?.key,
+    type: intent?.type,
+    holderPath: intent?.holderPath,
+    epoch,
+  };
+}
+
+function keysAfter(
+  command: PrOutCommand,
+  before: { key: ReservationKey; aptpl: boolean },
+): Map<ReservationKey, boolean> {
+  const given = givenKey(command);
+  const keys = new Map<ReservationKey, boolean>();
+  if (given !== undefined) keys.set(given.key, given.aptpl);
+  if (!keys.has(before.key)) keys.set(before.key, before.aptpl);
+  return keys;
+}
+
+/** The key the guest must believe to have after that answer; undefined: it can't tell. */
+function expectedKey(
+  command: PrOutCommand,
+  outcome: PrOutcome,
+  progress: Progress,
+): ReservationKey | undefined {
+  if (outcome.status === 'check-condition' && outcome.sense.senseKey === 0xb) return undefined;
+  if (outcome.status !== 'good') return progress.key;
+  switch (command.action) {
+    case 'register':
+    case 'register-and-ignore-existing-key':
+      return command.serviceActionKey;
+    case 'clear':
+      return 0n;
+    case 'preempt':
+    case 'preempt-and-abort':
+      return namesOwnPaths(command, progress) ? undefined : progress.key;
+    case 'register-and-move':
+      return command.unregister ? 0n : progress.key;
+    default:
+      return progress.key;
+  }
+}

@@ -1,0 +1,176 @@
+import type { Clock } from '../pr/clock.js';
+import { systemClock } from '../pr/clock.js';
+import type { ReservationCommand } from '../pr/command.js';
+import { Coordinator } from '../pr/coordinator.js';
+import type { DataGate } from '../pr/data-gate.js';
+import type { LogicalUnitReservations } from '../pr/logical-unit-reservations.js';
+import type { Nexus } from '../pr/nexus.js';
+import type { PrOutcome } from '../pr/outcome.js';
+import type { PathSource } from '../pr/path.js';
+import { UnitAttentions } from '../pr/unit-attention.js';
+import { DeviceMachine } from './device-machine.js';
+import { GateKeeper } from './gate-keeper.js';
+import type { JournalStore } from './journal.js';
+import { Ledger } from './ledger.js';
+import { PathAccess } from './path-access.js';
+import { UnsettledCommands } from './unsettled-commands.js';
+
+/** Between two audits of something that is not in order, milliseconds. */
+const auditIntervalMs = 1_000;
+
+export interface DeviceReservationsOptions {
+  /** The guest: its host's paths appear under this name. */
+  guest: Nexus;
+  source: PathSource;
+  gate: DataGate;
+  journal: JournalStore;
+  /** A PERSISTENT RESERVE command is answered within this, milliseconds. */
+  timeoutMs: number;
+  /** Commands that may wait; one more is answered TASK SET FULL. */
+  depth: number;
+  /** For arrays that can't take two REGISTERs at once. */
+  sequential?: boolean;
+  /** The system's by default. */
+  clock?: Clock;
+  /** Told whenever the guest's queue of unit attentions becomes empty or stops being empty. */
+  onAttention?: (pending: boolean) => void;
+  /** What an administrator should know. */
+  log: (text: string) => void;
+  /** Told of a bug. */
+  onFault: (error: unknown) => void;
+  /** Told why the journal could not be written; commands are answered accordingly. */
+  onStoreFailure: (error: unknown) => void;
+}
+
+/**
+ * The reservations of one real logical unit, as one guest uses them through all paths of this host.
+ * The device itself judges the guest's data.
+ */
+export class DeviceReservations implements LogicalUnitReservations {
+  readonly #source: PathSource;
+  readonly #clock: Clock;
+  readonly #access: PathAccess;
+  readonly #machine: DeviceMachine;
+  readonly #coordinator: Coordinator;
+  readonly #attentions: UnitAttentions;
+  readonly #onFault: (error: unknown) => void;
+  #auditWaits = false;
+  #cancelAudit: (() => void) | undefined;
+  #closed = false;
+
+  private constructor(options: DeviceReservationsOptions, ledger: Ledger) {
+    const { clock = systemClock, gate, guest, log, source } = options;
+    this.#source = source;
+    this.#clock = clock;
+    this.#onFault = options.onFault;
+    this.#access = new PathAccess({ source, clock, log });
+    this.#attentions = new UnitAttentions(options.onAttention);
+    const unsettled = new UnsettledCommands();
+    this.#settleInterrupted(ledger, unsettled);
+    this.#machine = new DeviceMachine({
+      guest,
+      access: this.#access,
+      gate: new GateKeeper(gate, ledger.intent?.epoch ?? 0),
+      ledger,
+      unsettled,
+      clock,
+      sequential: options.sequential ?? false,
+      unitAttentions: this.#attentions,
+      requestAudit: (when) => {
+        this.#requestAudit(when);
+      },
+      onSettled: () => {
+        this.#requestAudit('now');
+      },
+      onStoreFailure: options.onStoreFailure,
+      log,
+    });
+    this.#coordinator = new Coordinator(this.#machine, { ...options, clock });
+    gate.onConflict = () => {
+      this.#machine.conflicted();
+    };
+    source.addEventListener('change', this.#onPaths);
+  }
+
+  /**
+   * Resumes what the journal tells. Until that has been compared with the array the gate is closed
+   * and commands are BUSY.
+   * @throws what `journal.load` throws
+   */
+  static async open(options: DeviceReservationsOptions): Promise<DeviceReservations> {
+    const reservations = new DeviceReservations(options, await Ledger.open(options.journal));
+    await reservations.audit();
+    return reservations;
+  }
+
+  execute(nexus: Nexus, command: ReservationCommand): Promise<PrOutcome> {
+    return this.#coordinator.execute(nexus, command);
+  }
+
+  /** What holdfast answers itself touches nothing of the device; the device judges the rest. */
+  permits(): boolean {
+    return true;
+  }
+
+  unitAttentions(): UnitAttentions {
+    return this.#attentions;
+  }
+
+  /**
+   * Looks at the array and repairs what is to be repaired, after the commands that wait. Whoever
+   * answers TEST UNIT READY calls it first, so that the guest is told of a change as by the device.
+   */
+  async audit(): Promise<void> {
+    this.#auditWaits = true;
+    try {
+      await this.#coordinator.between(() => {
+        this.#auditWaits = false;
+        return this.#closed ? undefined : this.#machine.audit();
+      });
+    } catch (error) {
+      this.#onFault(error);
+    }
+  }
+
+  /** Stops looking after the paths. The registrations stay. */
+  close(): void {
+    this.#closed = true;
+    this.#source.removeEventListener('change', this.#onPaths);
+    this.#cancelAudit?.();
+    this.#access.close();
+  }
+
+  /** What the last process sent may still be under way in the kernel. */
+  #settleInterrupted({ pending }: Ledger, unsettled: UnsettledCommands): void {
+    if (pending === undefined) return;
+    for (const pathId of pending.paths) {
+      const command = { pathId, command: pending.command };
+      unsettled.add(command);
+      // Twice: the kernel may run what waits on a path in any order.
+      void this.#access
+        .settle(pathId)
+        .then(() => this.#access.settle(pathId))
+        .then(() => {
+          unsettled.settled(command);
+          this.#requestAudit('now');
+        });
+    }
+  }
+
+  readonly #onPaths = (): void => {
+    this.#access.refresh();
+    this.#requestAudit('now');
+  };
+
+  #requestAudit(when: 'now' | 'later'): void {
+    if (this.#closed) return;
+    if (when === 'now') {
+      if (!this.#auditWaits) void this.audit();
+      return;
+    }
+    this.#cancelAudit?.();
+    this.#cancelAudit = this.#clock.after(auditIntervalMs, () => {
+      this.#requestAudit('now');
+    });
+  }
+}

@@ -1,0 +1,61 @@
+import type { DataGate } from '../pr/data-gate.js';
+import type { DataState } from './step.js';
+
+/** Closes the gate for the guest's data while a step needs that, and opens it again. */
+export class GateKeeper {
+  readonly #gate: DataGate;
+  #closed = false;
+  #drained = false;
+  #epoch: number;
+
+  constructor(gate: DataGate, epoch: number) {
+    this.#gate = gate;
+    this.#epoch = epoch;
+  }
+
+  /** Counts the guest's registrations. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#drained = false;
+    this.#gate.close();
+  }
+
+  /**
+   * Brings the data to that state.
+   * @param timeoutMs for draining, milliseconds
+   * @returns false if something of it is still inside the kernel; the gate stays closed then
+   */
+  async prepare(state: DataState, timeoutMs: number): Promise<boolean> {
+    if (state === 'any') return true;
+    if (!this.#closed) this.close();
+    if (!this.#drained) this.#drained = await this.#gate.drained(timeoutMs);
+    if (this.#drained && state === 'new-epoch') this.beginEpoch();
+    return this.#drained;
+  }
+
+  /** What passed before and meets a conflict is answered with it. */
+  beginEpoch(): void {
+    this.#epoch = (this.#epoch + 1) >>> 0;
+    this.#gate.beginEpoch();
+  }
+
+  /** @param judged whether a conflict is worth a look: the guest is registered */
+  set conflictsAreJudged(judged: boolean) {
+    this.#gate.conflicts = judged ? 'judge' : 'answer';
+  }
+
+  open(): void {
+    if (!this.#closed) return;
+    this.#closed = false;
+    this.#drained = false;
+    this.#gate.open();
+  }
+}

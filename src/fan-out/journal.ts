@@ -1,0 +1,48 @@
+/** What of the fan-out outlives the process (fencing rule 18), and where that is kept. */
+import type { PrOutCommand } from '../pr/command.js';
+import type { ReservationKey } from '../pr/reservation.js';
+import type { ArrayView } from './array-view.js';
+import type { Intent } from './intent.js';
+import type { OwnNexuses, PathId } from './own-nexuses.js';
+
+/** A command as it stood before the first path was touched. */
+export interface PendingCommand {
+  readonly command: PrOutCommand;
+  /** The guest's key then; 0n: not registered. */
+  readonly key: ReservationKey;
+  /** Generation, keys and holder then. */
+  readonly before: ArrayView;
+  /** Where it may have been sent. */
+  readonly paths: readonly PathId[];
+}
+
+export interface JournalEntry {
+  readonly intent: Intent | undefined;
+  readonly own: OwnNexuses;
+  /** Keys of paths that are not proven. */
+  readonly believed: ReadonlyMap<PathId, ReservationKey>;
+  /** Paths whose registration has not been seen beside a witness. */
+  readonly unconfirmed: ReadonlySet<PathId>;
+  readonly pending: PendingCommand | undefined;
+}
+
+export interface JournalStore {
+  /**
+   * What was saved last; undefined if nothing ever was.
+   * @throws if it can't be read whole: what a guest relies on is never dropped silently
+   */
+  load(): Promise<JournalEntry | undefined>;
+  /**
+   * Resolves when it is durable. While it runs, and after it failed, either this or what was there
+   * before is.
+   */
+  save(entry: JournalEntry): Promise<void>;
+}
+
+export const emptyEntry: JournalEntry = {
+  intent: undefined,
+  own: new Map(),
+  believed: new Map(),
+  unconfirmed: new Set(),
+  pending: undefined,
+};

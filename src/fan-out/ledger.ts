@@ -1,0 +1,136 @@
+import type { PrOutCommand } from '../pr/command.js';
+import type { ReservationKey } from '../pr/reservation.js';
+import { type ArrayView } from './array-view.js';
+import type { Intent } from './intent.js';
+import {
+  emptyEntry,
+  type JournalEntry,
+  type JournalStore,
+  type PendingCommand,
+} from './journal.js';
+import { type OwnNexuses, type PathId, provenNexus, withoutForgotten } from './own-nexuses.js';
+import { ownWith, type Situation, situationOf } from './situation.js';
+import type { Attempt, Send } from './step.js';
+
+export interface Reach {
+  /** All paths, in the order in which they are to be tried. */
+  paths: readonly PathId[];
+  usable: ReadonlySet<PathId>;
+  provable: boolean;
+  sequential: boolean;
+}
+
+/** What is known of the own paths, kept durable where a crash must not lose it. */
+export class Ledger {
+  readonly #store: JournalStore;
+  #entry: JournalEntry;
+  #saved: JournalEntry;
+
+  private constructor(store: JournalStore, entry: JournalEntry) {
+    this.#store = store;
+    this.#entry = entry;
+    this.#saved = entry;
+  }
+
+  /** @throws what `store.load` throws */
+  static async open(store: JournalStore): Promise<Ledger> {
+    return new Ledger(store, (await store.load()) ?? emptyEntry);
+  }
+
+  get intent(): Intent | undefined {
+    return this.#entry.intent;
+  }
+
+  set intent(intent: Intent | undefined) {
+    this.#entry = { ...this.#entry, intent };
+  }
+
+  get pending(): PendingCommand | undefined {
+    return this.#entry.pending;
+  }
+
+  set pending(pending: PendingCommand | undefined) {
+    this.#entry = { ...this.#entry, pending };
+  }
+
+  get own(): OwnNexuses {
+    return this.#entry.own;
+  }
+
+  get unconfirmed(): ReadonlySet<PathId> {
+    return this.#entry.unconfirmed;
+  }
+
+  set unconfirmed(unconfirmed: ReadonlySet<PathId>) {
+    this.#entry = { ...this.#entry, unconfirmed };
+  }
+
+  situation(view: ArrayView, reach: Reach): Situation {
+    const { own, believed, unconfirmed } = this.#entry;
+    return situationOf({ view, own, believed, unconfirmed, ...reach });
+  }
+
+  /**
+   * Those that register a path anew must be judged after the next look.
+   * @param keys the guest's, before and after the command that runs
+   */
+  expect(sends: readonly Send[], keys: ReadonlySet<ReservationKey>): void {
+    const made = sends.filter(({ command }) => makesRegistration(command, keys));
+    if (made.length === 0) return;
+    this.unconfirmed = new Set([...this.unconfirmed, ...made.map(({ pathId }) => pathId)]);
+  }
+
+  /** Learns from a step and the looks before and after it whose nexus is whose. */
+  learn(attempts: readonly Attempt[], before: ArrayView, after: ArrayView): void {
+    const own = new Map(this.#entry.own);
+    const believed = new Map(this.#entry.believed);
+    for (const { pathId, command, result } of attempts) {
+      if (command.action !== 'register' || result.kind !== 'good' || own.has(pathId)) continue;
+      const proven =
+        attempts.length === 1 ? provenNexus(before, after, command.serviceActionKey) : undefined;
+      if (proven !== undefined) own.set(pathId, proven);
+      else believed.set(pathId, command.serviceActionKey);
+    }
+    for (const id of own.keys()) believed.delete(id);
+    this.#entry = { ...this.#entry, own, believed };
+  }
+
+  forgetGone(view: ArrayView, present: readonly PathId[]): void {
+    const here = new Set(present);
+    const own = withoutForgotten(this.#entry.own, view, here);
+    const believed = new Map([...this.#entry.believed].filter(([id]) => here.has(id)));
+    this.#entry = { ...this.#entry, own, believed };
+  }
+
+  /** @throws what `store.save` throws */
+  async save(): Promise<void> {
+    if (this.#entry === this.#saved) return;
+    const entry = this.#entry;
+    await this.#store.save(entry);
+    this.#saved = entry;
+  }
+}
+
+/**
+ * Whether the command can register a path that was not: a key of the guest's as RESERVATION KEY is
+ * no longer there after a PREEMPT.
+ */
+function makesRegistration(command: PrOutCommand, keys: ReadonlySet<ReservationKey>): boolean {
+  return (
+    command.action === 'register' &&
+    command.serviceActionKey !== 0n &&
+    (command.prkey === 0n || !keys.has(command.prkey))
+  );
+}
+
+/** The first of these keys that an own path has and that is not still to be judged; else 0n. */
+export function standingKey(
+  situation: Situation,
+  keys: readonly (ReservationKey | undefined)[],
+): ReservationKey {
+  const found = keys.find(
+    (key) =>
+      key !== undefined && ownWith(situation, key).some(({ id }) => !situation.unconfirmed.has(id)),
+  );
+  return found ?? 0n;
+}

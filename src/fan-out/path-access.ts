@@ -1,0 +1,243 @@
+import type { Clock } from '../pr/clock.js';
+import type { PrInCommand } from '../pr/command.js';
+import type { Path, PathSource } from '../pr/path.js';
+import type { PathOutcome, TransportLimits } from '../pr/transport.js';
+import { hostPathId, type PathId } from './own-nexuses.js';
+import type { Send, StepResult } from './step.js';
+import { isUnitAttention, questionsIdentity, stepResultOf } from './step-result.js';
+
+/** A path is usable if it answers TEST UNIT READY within this (fencing rule 10). */
+const probeTimeoutMs = 500;
+/** An answer that is younger stands for TEST UNIT READY. */
+const answerAgeMaxMs = 1_000;
+/** For one PERSISTENT RESERVE OUT, as libmpathpersist has it. */
+const stepTimeoutMs = 2_000;
+/** For one PERSISTENT RESERVE IN while there is another path to ask. */
+const readTimeoutMs = 500;
+/** How often a path is asked whether it is back. */
+const probeIntervalMs = 1_000;
+/** Unit attentions that one command may meet in a row. */
+const attentionsMax = 5;
+
+interface PathRecord {
+  path: Path;
+  /** Known to lead to the logical unit, and not questioned since. */
+  identified: boolean;
+  answeredAt: number;
+}
+
+export interface SentResult {
+  readonly send: Send;
+  readonly result: StepResult;
+  /** Of an unsettled command: resolves when it can't be executed any more, with what it brought. */
+  readonly settled: Promise<StepResult> | undefined;
+}
+
+export interface PathAccessOptions {
+  source: PathSource;
+  clock: Clock;
+  log: (text: string) => void;
+}
+
+/** Commands to the paths of one logical unit, each under our own clock, none waiting for another. */
+export class PathAccess {
+  readonly #source: PathSource;
+  readonly #clock: Clock;
+  readonly #log: (text: string) => void;
+  readonly #records = new Map<string, PathRecord>();
+  readonly #wakeUps = new Set<() => void>();
+  #most = 0;
+  #limits: TransportLimits | undefined;
+  #closed = false;
+
+  constructor({ source, clock, log }: PathAccessOptions) {
+    this.#source = source;
+    this.#clock = clock;
+    this.#log = log;
+    this.refresh();
+  }
+
+  /** Of the transport that all paths share; undefined while there never was a path. */
+  get limits(): TransportLimits | undefined {
+    return this.#limits;
+  }
+
+  /** Whether this host has, or had, more than one nexus to the logical unit. */
+  get severalNexuses(): boolean {
+    return this.#limits?.hostWide !== true && this.#most > 1;
+  }
+
+  /** All paths, reachable or not, in the order in which they are to be tried. */
+  get ids(): PathId[] {
+    const ids = this.#source.paths().map(({ id }) => id);
+    if (this.#limits?.hostWide !== true) return ids;
+    return ids.length > 0 ? [hostPathId] : [];
+  }
+
+  /** To be called when the source has changed. */
+  refresh(): void {
+    const paths = this.#source.paths();
+    this.#most = Math.max(this.#most, paths.length);
+    this.#limits ??= paths[0]?.transport.limits;
+    const present = new Set(paths.map(({ id }) => id));
+    for (const id of this.#records.keys()) if (!present.has(id)) this.#records.delete(id);
+    for (const path of paths) this.#follow(path);
+    for (const wakeUp of this.#wakeUps) wakeUp();
+  }
+
+  /**
+   * Which paths answer now: TEST UNIT READY to all at once.
+   * @param deadline on the clock, milliseconds
+   */
+  async usable(deadline: number): Promise<Set<PathId>> {
+    const ids = this.ids;
+    const ready = await Promise.all(ids.map((id) => this.#ready(id, deadline)));
+    return new Set(ids.filter((_, index) => ready[index] !== undefined));
+  }
+
+  /** Sends each down its path, all at once, and waits until each has ended or timed out. */
+  send(sends: readonly Send[], deadline: number): Promise<SentResult[]> {
+    return Promise.all(sends.map((each) => this.#sendOne(each, deadline)));
+  }
+
+  /**
+   * Asks one path after the other until one answers.
+   * @returns undefined if none did by the deadline
+   */
+  async read(command: PrInCommand, deadline: number): Promise<PathOutcome | undefined> {
+    const paths = this.#source.paths().filter(({ state }) => state !== 'down');
+    for (const [index, path] of paths.entries()) {
+      const isLast = index === paths.length - 1;
+      if (!(await this.#isReady(path, deadline))) continue;
+      const until = isLast ? deadline : this.#within(readTimeoutMs, deadline);
+      for (let tries = 0; tries < attentionsMax; tries++) {
+        const outcome = await this.#tracked(path, path.transport.execute(command, until));
+        if (isUnitAttention(outcome)) continue;
+        if (isAnswerToRead(outcome)) return outcome;
+        break;
+      }
+    }
+    return undefined;
+  }
+
+  /**
+   * Resolves when a command submitted after the call has ended on that path, or after `close`.
+   * @param pathId `hostPathId`: on any path
+   */
+  async settle(pathId: PathId): Promise<void> {
+    while (!this.#closed) {
+      const isIt = (path: Path) => path.id === pathId || pathId === hostPathId;
+      const path = this.#source.paths().find(isIt);
+      if (path !== undefined) {
+        const deadline = this.#clock.now() + probeTimeoutMs;
+        const outcome = await this.#tracked(path, path.transport.probe(deadline));
+        if (outcome.kind === 'answered') return;
+      }
+      await this.#changeOrInterval();
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const wakeUp of this.#wakeUps) wakeUp();
+  }
+
+  #follow(path: Path): void {
+    const record = this.#records.get(path.id);
+    const same = record?.path.state === path.state && record.path.transport === path.transport;
+    if (record !== undefined && same) record.path = path;
+    else this.#records.set(path.id, { path, identified: false, answeredAt: -Infinity });
+  }
+
+  #record(path: Path): PathRecord {
+    this.#follow(path);
+    const record = this.#records.get(path.id);
+    if (record === undefined) throw new Error(`${path.name} has no record`);
+    return record;
+  }
+
+  async #ready(id: PathId, deadline: number): Promise<Path | undefined> {
+    const paths = this.#source.paths().filter(({ state }) => state !== 'down');
+    const candidates =
+      this.#limits?.hostWide === true ? paths : paths.filter((path) => path.id === id);
+    for (const path of candidates) if (await this.#isReady(path, deadline)) return path;
+    return undefined;
+  }
+
+  async #isReady(path: Path, deadline: number): Promise<boolean> {
+    const record = this.#record(path);
+    const now = this.#clock.now();
+    if (record.identified && now - record.answeredAt < answerAgeMaxMs) return true;
+    const until = this.#within(probeTimeoutMs, deadline);
+    for (let tries = 0; tries < attentionsMax; tries++) {
+      const outcome = await this.#tracked(path, path.transport.probe(until));
+      if (isUnitAttention(outcome)) continue;
+      const result = stepResultOf(outcome).kind;
+      if (result !== 'good' && result !== 'conflict') return false;
+      return record.identified || this.#identify(path, record, until);
+    }
+    return false;
+  }
+
+  async #identify(path: Path, record: PathRecord, until: number): Promise<boolean> {
+    const identity = await path.transport.identify(until);
+    if (identity === 'other') {
+      this.#log(`${path.transport.name} leads to another logical unit now: it is not used`);
+    }
+    record.identified = identity === 'same';
+    return record.identified;
+  }
+
+  async #sendOne(send: Send, deadline: number): Promise<SentResult> {
+    const path = await this.#ready(send.pathId, deadline);
+    if (path === undefined) return { send, result: { kind: 'unavailable' }, settled: undefined };
+    const until = this.#within(stepTimeoutMs, deadline);
+    const outcome = await this.#tracked(path, path.transport.execute(send.command, until));
+    const result = stepResultOf(outcome);
+    const settled =
+      outcome.kind === 'unsettled' ? this.#settled(path, outcome.returned) : undefined;
+    return { send, result, settled };
+  }
+
+  async #settled(path: Path, returned: Promise<PathOutcome>): Promise<StepResult> {
+    const outcome = await returned;
+    // The device's own answer, or proof that nothing was sent, needs no further witness.
+    if (outcome.kind !== 'unsettled') return stepResultOf(outcome);
+    await this.settle(path.id);
+    return { kind: 'unknown' };
+  }
+
+  async #tracked(path: Path, running: Promise<PathOutcome>): Promise<PathOutcome> {
+    const outcome = await running;
+    const record = this.#record(path);
+    record.answeredAt = outcome.kind === 'answered' ? this.#clock.now() : -Infinity;
+    if (questionsIdentity(outcome)) record.identified = false;
+    return outcome;
+  }
+
+  #within(milliseconds: number, deadline: number): number {
+    return Math.min(deadline, this.#clock.now() + milliseconds);
+  }
+
+  #changeOrInterval(): Promise<void> {
+    return new Promise((resolve) => {
+      const wakeUp = () => {
+        cancel();
+        this.#wakeUps.delete(wakeUp);
+        resolve();
+      };
+      const cancel = this.#clock.after(probeIntervalMs, wakeUp);
+      this.#wakeUps.add(wakeUp);
+    });
+  }
+}
+
+/** The device said what it has, or that it does not know the service action. */
+function isAnswerToRead(outcome: PathOutcome): boolean {
+  if (outcome.kind !== 'answered') return false;
+  const { outcome: answered } = outcome;
+  if (answered.status === 'check-condition') {
+    return stepResultOf(outcome).kind === 'refused';
+  }
+  return answered.status === 'good' || answered.status === 'reservation-conflict';
+}

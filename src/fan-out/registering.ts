@@ -1,0 +1,105 @@
+/** A guest's first registration on every path: REGISTER and REGISTER AND IGNORE EXISTING KEY. Pure. */
+import type { ReservationKey } from '../pr/reservation.js';
+import { checkCondition, good } from '../pr/outcome.js';
+import { attemptsAt, exhausted, refusal } from './attempts.js';
+import { registerAnew } from './existing-key.js';
+import { repairMove, unregisterMove } from './repair.js';
+import { ownWith, type Situation, usableWith } from './situation.js';
+import { answer, type Move, type Progress, send } from './step.js';
+
+export interface FirstRegistration {
+  readonly serviceActionKey: ReservationKey;
+  readonly aptpl: boolean;
+  /** REGISTER AND IGNORE EXISTING KEY: what is registered there now does not matter. */
+  readonly ignoresExisting: boolean;
+}
+
+export function registerFirst(
+  command: FirstRegistration,
+  situation: Situation,
+  progress: Progress,
+): Move {
+  const key = command.serviceActionKey;
+  const given = { ...progress, aptpl: command.aptpl };
+  const sense = refusal(progress);
+  if (sense !== undefined) {
+    const undo = unregisterMove(situation, given, usableWith(situation, key), key);
+    return undo ?? answer(checkCondition(sense));
+  }
+  if (wasPreempted(situation, progress, key)) {
+    // It was registered, and is not any more: both is true, and the guest learns of it.
+    return unregisterMove(situation, given, usableWith(situation, key), key) ?? answer(good);
+  }
+  if (!registrationStands(situation, progress, key)) {
+    const undo = unregisterMove(situation, given, usableWith(situation, key), key);
+    return undo ?? exhausted(progress);
+  }
+  const made = ownWith(situation, key);
+  const unproven = situation.provable ? made.filter(({ nexusId }) => nexusId === undefined) : [];
+  const again = unregisterMove(situation, given, unproven, key);
+  if (again !== undefined) return again;
+  if (made.length > 0) return repairMove(situation, given, key) ?? answer(good);
+  return firstBatch(command, situation, progress) ?? exhausted(progress);
+}
+
+/** A path that took the key, and has it no longer: PREEMPT removes it from all that had it. */
+function wasPreempted(situation: Situation, progress: Progress, key: ReservationKey): boolean {
+  return situation.paths.some(
+    ({ id, nexusId, key: now }) =>
+      nexusId !== undefined && now !== key && givenKey(progress, id) === key,
+  );
+}
+
+/** The key of the last REGISTER that a path answered with GOOD. */
+function givenKey(progress: Progress, pathId: string): ReservationKey | undefined {
+  const taken = attemptsAt(progress, pathId, 'register').filter(
+    ({ result }) => result.kind === 'good',
+  );
+  const command = taken.at(-1)?.command;
+  return command?.action === 'register' ? command.serviceActionKey : undefined;
+}
+
+/**
+ * Whether what a look shows of a first registration was not preempted meanwhile: every path that
+ * took the key has it. One that may have taken it and has it not did not, if the generation counts
+ * no more than the others.
+ */
+export function registrationStands(
+  situation: Situation,
+  progress: Progress,
+  key: ReservationKey,
+): boolean {
+  if (wasPreempted(situation, progress, key)) return false;
+  const has = new Set(ownWith(situation, key).map(({ id }) => id));
+  const doubtful = progress.attempts.some(
+    ({ pathId, command, result }) =>
+      command.action === 'register' &&
+      command.serviceActionKey === key &&
+      (result.kind === 'unknown' || result.kind === 'unsettled') &&
+      !has.has(pathId),
+  );
+  const counted = (progress.before.generation + has.size) >>> 0;
+  return !doubtful || situation.view.generation === counted;
+}
+
+/** Proven paths at once; the others one at a time, which proves them where that is possible. */
+function firstBatch(
+  { serviceActionKey, aptpl, ignoresExisting }: FirstRegistration,
+  situation: Situation,
+  progress: Progress,
+): Move | undefined {
+  // A plain REGISTER that met a conflict has its answer.
+  const conflicted = progress.attempts.some(({ result }) => result.kind === 'conflict');
+  if (conflicted && !ignoresExisting) return undefined;
+  const todo = situation.paths
+    .filter(({ usable }) => usable)
+    .map((path) => registerAnew(path, serviceActionKey, situation, { ...progress, aptpl }))
+    .filter((each) => each !== undefined);
+  const proven = new Set(
+    situation.paths.filter(({ nexusId }) => nexusId !== undefined).map(({ id }) => id),
+  );
+  const atOnce = situation.provable ? todo.filter(({ pathId }) => proven.has(pathId)) : todo;
+  const parallel = atOnce.length > 0 && !situation.sequential;
+  const batch = parallel ? atOnce : todo.slice(0, 1);
+  return batch.length === 0 ? undefined : send(batch, 'new-epoch');
+}

@@ -1,0 +1,99 @@
+/**
+ * Repair by witness (fencing rule 8). A path without the guest's key is registered again only while
+ * another registration of that key, one that was not just made, shows that nobody has preempted it:
+ * PREEMPT removes all of them at once. If the witness is gone afterwards, the path is unregistered.
+ * Pure.
+ */
+import { good } from '../pr/outcome.js';
+import type { ReservationKey } from '../pr/reservation.js';
+import { mayTry } from './attempts.js';
+import { registerAnew } from './existing-key.js';
+import type { PathId } from './own-nexuses.js';
+import { registerCommand } from './registration-commands.js';
+import { isForeign, type OwnPath, ownWith, type Situation, usableWith } from './situation.js';
+import { type Move, type Progress, send } from './step.js';
+
+/** Own registrations of the key, dead nexuses among them, that do not stem from an open repair. */
+export function witnesses(situation: Situation, key: ReservationKey): OwnPath[] {
+  return ownWith(situation, key).filter(
+    ({ id, nexusId }) => nexusId !== undefined && !situation.unconfirmed.has(id),
+  );
+}
+
+/** Paths that could carry the key and do not. */
+export function lacking({ paths }: Situation, key: ReservationKey): OwnPath[] {
+  return paths.filter((path) => path.usable && path.key !== key);
+}
+
+/**
+ * The next step that brings every usable path to `key`, or takes back what must not have been
+ * made.
+ * @returns undefined if there is nothing (more) to be done
+ */
+export function repairMove(
+  situation: Situation,
+  progress: Progress,
+  key: ReservationKey,
+): Move | undefined {
+  if (key === 0n) return undefined;
+  if (witnesses(situation, key).length === 0) return undoMove(situation, progress, key);
+  if (isForeign(situation, key)) return undefined;
+
+  const anew = (proven: boolean) =>
+    lacking(situation, key)
+      .filter(({ nexusId }) => (nexusId !== undefined) === proven)
+      .map((path) => registerAnew(path, key, situation, progress))
+      .filter((each) => each !== undefined);
+  const proven = anew(true);
+  // Those that are not proven one at a time, or it could not be told whose nexus is whose.
+  const batch =
+    proven.length > 0 && !situation.sequential ? proven : [...proven, ...anew(false)].slice(0, 1);
+  if (batch.length === 0) return undefined;
+  // What called for the repair is done, if the data can't be drained now; the rest can wait.
+  return send(batch, 'drained', good);
+}
+
+/** Takes back registrations that have no witness. */
+function undoMove(situation: Situation, progress: Progress, key: ReservationKey): Move | undefined {
+  const made = usableWith(situation, key).filter(({ id }) => situation.unconfirmed.has(id));
+  return unregisterMove(situation, progress, made, key);
+}
+
+/** REGISTER with key 0 down paths that have `key`. */
+export function unregisterMove(
+  { sequential }: Situation,
+  progress: Progress,
+  paths: readonly OwnPath[],
+  key: ReservationKey,
+): Move | undefined {
+  const todo = paths.filter(({ id }) => mayTry(progress, id, 'register'));
+  const batch = sequential ? todo.slice(0, 1) : todo;
+  if (batch.length === 0) return undefined;
+  return send(
+    batch.map(({ id }) => ({
+      pathId: id,
+      command: registerCommand(key, 0n, progress.aptpl),
+    })),
+  );
+}
+
+/**
+ * Which registrations are still to be judged after a look.
+ * @param unsettled paths whose last command may yet be executed
+ * @param stands a first registration, which can have no witness but itself, was not preempted
+ */
+export function stillUnconfirmed(
+  situation: Situation,
+  key: ReservationKey,
+  unsettled: ReadonlySet<PathId>,
+  stands: boolean,
+): ReadonlySet<PathId> {
+  const confirmed = stands || witnesses(situation, key).length > 0;
+  const open = [...situation.unconfirmed].filter((id) => {
+    if (unsettled.has(id)) return true;
+    const path = situation.paths.find((each) => each.id === id);
+    const made = path?.key === undefined ? isForeign(situation, key) : path.key === key;
+    return made && !confirmed;
+  });
+  return new Set(open);
+}

@@ -1,0 +1,194 @@
+/** Runs one goal on the paths: look, decide, send, look again, until there is an answer. */
+import type { Clock } from '../pr/clock.js';
+import type { Nexus } from '../pr/nexus.js';
+import { checkCondition, type PrOutcome } from '../pr/outcome.js';
+import type { ReservationKey } from '../pr/reservation.js';
+import { internalTargetFailure, logicalUnitTimeOut } from '../pr/sense.js';
+import { look } from './array-reader.js';
+import type { ArrayView } from './array-view.js';
+import type { GateKeeper } from './gate-keeper.js';
+import type { Ledger, Reach } from './ledger.js';
+import type { PathId } from './own-nexuses.js';
+import type { PathAccess, SentResult } from './path-access.js';
+import { type Goal, nextMove } from './plan.js';
+import { registrationStands } from './registering.js';
+import { stillUnconfirmed } from './repair.js';
+import type { Situation } from './situation.js';
+import type { Attempt, Move, Progress, Send, StepResult } from './step.js';
+import type { UnsettledCommand, UnsettledCommands } from './unsettled-commands.js';
+
+/** Steps of one goal; every plan ends by itself long before. */
+const stepsMax = 64;
+
+export interface RunContext {
+  readonly guest: Nexus;
+  readonly access: PathAccess;
+  readonly gate: GateKeeper;
+  readonly ledger: Ledger;
+  readonly unsettled: UnsettledCommands;
+  readonly clock: Clock;
+  /** Never two REGISTERs at a time. */
+  readonly sequential: boolean;
+  /** Told when an unsettled command has settled. */
+  readonly onSettled: () => void;
+  /** Told why the journal could not be written. */
+  readonly onStoreFailure: (error: unknown) => void;
+}
+
+export interface Look {
+  readonly view: ArrayView;
+  readonly usable: ReadonlySet<PathId>;
+}
+
+export interface RunEnd {
+  readonly outcome: PrOutcome;
+  /** From the last look; undefined if that failed, and then nothing is known. */
+  readonly situation: Situation | undefined;
+  readonly progress: Progress;
+}
+
+export class Run {
+  readonly #goal: Goal;
+  readonly #context: RunContext;
+  readonly #deadline: number;
+  #look: Look;
+  #progress: Progress;
+
+  /** @param deadline on the context's clock, milliseconds */
+  constructor(
+    goal: Goal,
+    start: Look,
+    guest: { key: ReservationKey; aptpl: boolean },
+    context: RunContext,
+    deadline: number,
+  ) {
+    this.#goal = goal;
+    this.#look = start;
+    this.#context = context;
+    this.#deadline = deadline;
+    this.#progress = { ...guest, before: start.view, attempts: [] };
+  }
+
+  /** To be called once. */
+  async toEnd(): Promise<RunEnd> {
+    for (let steps = 0; steps < stepsMax; steps++) {
+      const situation = this.#situation();
+      const move = nextMove(this.#goal, this.#context.guest.id, situation, this.#progress);
+      if (move.kind === 'answer') return this.#end(move.outcome, situation);
+      const failed = await this.#prepare(move);
+      if (failed !== undefined) return this.#end(failed, situation);
+
+      const attempts = await this.#send(move.sends);
+      if (!(await this.#lookAgain(attempts))) {
+        return this.#end(checkCondition(logicalUnitTimeOut), undefined);
+      }
+      if (attempts.some(({ result }) => result.kind === 'unsettled')) break;
+    }
+    return this.#end(checkCondition(logicalUnitTimeOut), this.#situation());
+  }
+
+  /** @returns the answer if the step can't be done */
+  async #prepare(move: Move & { kind: 'send' }): Promise<PrOutcome | undefined> {
+    const { gate, ledger, clock, onStoreFailure } = this.#context;
+    const half = Math.max(0, (this.#deadline - clock.now()) / 2);
+    if (!(await gate.prepare(move.data, half))) return move.orElse;
+    ledger.expect(move.sends, new Set([this.#progress.key, this.#targetKey]));
+    try {
+      await ledger.save();
+      return undefined;
+    } catch (error) {
+      onStoreFailure(error);
+      return checkCondition(internalTargetFailure);
+    }
+  }
+
+  /** What is unsettled is waited for until the deadline. */
+  async #send(sends: readonly Send[]): Promise<Attempt[]> {
+    const sent = await this.#context.access.send(sends, this.#deadline);
+    const results = await Promise.all(sent.map((each) => this.#settledInTime(each)));
+    const attempts = sent.map(({ send }, index) => ({
+      ...send,
+      result: results[index] ?? ({ kind: 'unknown' } as const),
+    }));
+    this.#progress = {
+      ...this.#progress,
+      attempts: [...this.#progress.attempts, ...attempts],
+    };
+    return attempts;
+  }
+
+  async #settledInTime({ send, result, settled }: SentResult): Promise<StepResult> {
+    if (settled === undefined) return result;
+    const { unsettled, clock, onSettled } = this.#context;
+    const command: UnsettledCommand = send;
+    unsettled.add(command);
+    const end = settled.then((late) => {
+      unsettled.settled(command);
+      onSettled();
+      return late;
+    });
+    let cancel: (() => void) | undefined;
+    const timedOut = new Promise<StepResult>((resolve) => {
+      cancel = clock.after(Math.max(0, this.#deadline - clock.now()), () => {
+        resolve(result);
+      });
+    });
+    return Promise.race([end, timedOut]).finally(() => cancel?.());
+  }
+
+  async #lookAgain(attempts: readonly Attempt[]): Promise<boolean> {
+    const { access, ledger, unsettled } = this.#context;
+    const lost = attempts.filter(
+      ({ result }) => result.kind === 'unavailable' || result.kind === 'unsettled',
+    );
+    const view = await look(access, this.#deadline);
+    if (view === undefined) return false;
+    ledger.learn(attempts, this.#look.view, view);
+    const gone = new Set(lost.map(({ pathId }) => pathId));
+    const usable = [...this.#look.usable].filter((id) => !gone.has(id));
+    this.#look = { view, usable: new Set(usable) };
+    const situation = this.#situation();
+    ledger.unconfirmed = stillUnconfirmed(
+      situation,
+      this.#targetKey,
+      unsettled.paths,
+      this.#isFirstRegistration && registrationStands(situation, this.#progress, this.#targetKey),
+    );
+    return true;
+  }
+
+  /** The guest's key once the goal is reached. */
+  get #targetKey(): ReservationKey {
+    if (this.#goal.kind !== 'command') return this.#progress.key;
+    const { command } = this.#goal;
+    const registers =
+      command.action === 'register' || command.action === 'register-and-ignore-existing-key';
+    return registers ? command.serviceActionKey : this.#progress.key;
+  }
+
+  get #isFirstRegistration(): boolean {
+    return this.#goal.kind === 'command' && this.#progress.key === 0n;
+  }
+
+  #situation(): Situation {
+    const { access, ledger, sequential } = this.#context;
+    return ledger.situation(this.#look.view, reachOf(access, this.#look.usable, sequential));
+  }
+
+  #end(outcome: PrOutcome, situation: Situation | undefined): RunEnd {
+    return { outcome, situation, progress: this.#progress };
+  }
+}
+
+export function reachOf(
+  access: PathAccess,
+  usable: ReadonlySet<PathId>,
+  sequential: boolean,
+): Reach {
+  return {
+    paths: access.ids,
+    usable,
+    provable: access.limits?.fullStatus === true,
+    sequential,
+  };
+}

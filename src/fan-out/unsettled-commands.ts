@@ -1,0 +1,63 @@
+import type { PrOutCommand } from '../pr/command.js';
+import type { ReservationKey } from '../pr/reservation.js';
+import type { PathId } from './own-nexuses.js';
+import type { Situation } from './situation.js';
+
+/** A PERSISTENT RESERVE OUT that may yet be executed (fencing rule 10). */
+export interface UnsettledCommand {
+  readonly pathId: PathId;
+  readonly command: PrOutCommand;
+}
+
+/** Those of one logical unit; at most one on each path. */
+export class UnsettledCommands {
+  readonly #commands = new Set<UnsettledCommand>();
+
+  get pending(): boolean {
+    return this.#commands.size > 0;
+  }
+
+  get all(): readonly UnsettledCommand[] {
+    return [...this.#commands];
+  }
+
+  get paths(): ReadonlySet<PathId> {
+    return new Set(this.all.map(({ pathId }) => pathId));
+  }
+
+  /** Whether one of them can register a guest that has been preempted meanwhile. */
+  get mayRevive(): boolean {
+    return this.all.some(({ command }) => checkedKey(command) === undefined);
+  }
+
+  add(command: UnsettledCommand): void {
+    this.#commands.add(command);
+  }
+
+  /** It returned, and a later command on the same path has ended. */
+  settled(command: UnsettledCommand): void {
+    this.#commands.delete(command);
+  }
+
+  /** Drops those that a look shows can't do anything any more. */
+  dropDisarmed(situation: Situation): void {
+    for (const unsettled of this.all) {
+      if (isDisarmed(unsettled, situation)) this.#commands.delete(unsettled);
+    }
+  }
+}
+
+/** Its RESERVATION KEY is not its path's key (any more): it will end in a conflict. */
+export function isDisarmed({ pathId, command }: UnsettledCommand, { paths }: Situation): boolean {
+  const key = checkedKey(command);
+  const path = paths.find(({ id }) => id === pathId);
+  return (
+    key !== undefined && path?.nexusId !== undefined && path.key !== undefined && path.key !== key
+  );
+}
+
+/** Undefined: it is executed whatever the path has. */
+export function checkedKey(command: PrOutCommand): ReservationKey | undefined {
+  if (command.action === 'register-and-ignore-existing-key') return undefined;
+  return command.prkey === 0n ? undefined : command.prkey;
+}
