@@ -2,7 +2,7 @@
 import { closeSync, constants, openSync, readFileSync, statSync, type Stats } from 'node:fs';
 import { groupName, userName } from '../util/accounts.js';
 import { errnoOf, ExitCode, Failure, messageOf } from '../util/failure.js';
-import { deviceNumber } from './device-number.js';
+import { deviceNumber } from '../util/device-number.js';
 
 export interface Image {
   path: string;

@@ -1,7 +1,7 @@
 /** The serial number a guest sees when the user names none. */
 import { createHash } from 'node:crypto';
 import { fstatSync, readFileSync, realpathSync } from 'node:fs';
-import { deviceNumber } from './device-number.js';
+import { deviceNumber } from '../util/device-number.js';
 import type { Image } from './image.js';
 
 /** VIRTIO_BLK_ID_BYTES (virtio 1.4, 5.2.6): the length of the string GET_ID returns. */

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { deviceNumber } from '../../../src/device/device-number.js';
+import { deviceNumber } from '../../../src/util/device-number.js';
 
 it.each([
   [0x700, '7:0'],
