@@ -40,7 +40,20 @@ function lockError(errno: string): Error {
  * @throws Error with `code` where the file system has no locks (ENOLCK, EOPNOTSUPP).
  */
 export function lockByteShared(fd: number, offset: number): boolean {
-  const { errno } = lockByte(fd, F_OFD_SETLK, F_RDLCK, offset);
+  return setLock(fd, F_RDLCK, offset);
+}
+
+/**
+ * The same with an exclusive lock.
+ * @param fd open for writing
+ * @returns false if another description has any lock on that byte
+ */
+export function lockByteExclusively(fd: number, offset: number): boolean {
+  return setLock(fd, F_WRLCK, offset);
+}
+
+function setLock(fd: number, type: number, offset: number): boolean {
+  const { errno } = lockByte(fd, F_OFD_SETLK, type, offset);
   if (errno === undefined) return true;
   if (errno === 'EAGAIN' || errno === 'EACCES') return false;
   throw lockError(errno);
