@@ -12,6 +12,7 @@ const mayImport = {
   'fan-out': ['pr', 'util'],
   emulated: ['pr', 'util'],
   frontends: [],
+  multipath: ['native', 'pr', 'transports', 'util'],
   native: [],
   nvme: ['pr'],
   pr: [],
