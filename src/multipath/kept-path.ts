@@ -62,10 +62,10 @@ export class KeptPath {
   }
 
   get path(): Path {
-    const { id, name } = this.#facts;
+    const { id, name, initiator } = this.#facts;
     const { state, reason } = this.condition;
     const transport = this.#transport ?? absentTransport(name, reason ?? 'it is not open');
-    return { id, name, state, group: this.#place?.group ?? 0, transport };
+    return { id, name, state, group: this.#place?.group ?? 0, transport, initiator };
   }
 
   /** @param place what multipathd says of it, undefined if nothing */

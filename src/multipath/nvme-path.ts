@@ -29,6 +29,7 @@ export function readNvmePath(sysfs: Sysfs, name: string): NvmePath | undefined {
     deviceNumber: sysfs.text(`block/${name}/dev`) ?? '',
     wwid: sysfs.text(`block/${name}/wwid`),
     condition: best(controllers),
+    initiator: undefined,
     folder: device,
     controllers,
     namespaceId,

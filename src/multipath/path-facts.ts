@@ -5,7 +5,7 @@ import type { PathCondition } from './path-condition.js';
 export type PathFacts = ScsiPath | NvmePath;
 
 interface CommonFacts {
-  /** As `Path.id`: another text means another I_T nexus. */
+  /** As `Path.id`: the I_T nexus by the names of its ports where sysfs has them. */
   readonly id: string;
   /** The kernel's name of the block device, `sda`. */
   readonly name: string;
@@ -19,6 +19,8 @@ interface CommonFacts {
    */
   readonly wwid: string | undefined;
   readonly condition: PathCondition;
+  /** As `Path.initiator`; an iSCSI port without its ISID. */
+  readonly initiator: TransportId | undefined;
   /** The device's folder in sysfs, relative to the root. */
   readonly folder: string;
 }
@@ -31,11 +33,6 @@ export interface ScsiPath extends CommonFacts {
   readonly genericName: string | undefined;
   /** `iscsi_tcp`, `qla2xxx`; empty where sysfs has none. */
   readonly driver: string;
-  /**
-   * The host's port of this nexus as far as sysfs knows it (an iSCSI port without its ISID), to
-   * compare with the device's READ FULL STATUS (fencing rule 12).
-   */
-  readonly initiator: TransportId | undefined;
 }
 
 export interface NvmePath extends CommonFacts {

@@ -18,7 +18,7 @@ export function readScsiPath(sysfs: Sysfs, name: string): ScsiPath | undefined {
   const attachment = readAttachment(sysfs, device);
   return {
     kind: 'scsi',
-    id: attachment.nexus === undefined ? address : `${address}/${attachment.nexus}`,
+    id: attachment.nexus ?? address,
     name,
     address,
     genericName: sysfs.names(`${device}/scsi_generic`)[0],
@@ -41,7 +41,7 @@ function driverOf(sysfs: Sysfs, device: string): string {
 }
 
 interface Attachment {
-  /** What makes this I_T nexus another when it changes, though the address stays. */
+  /** Both ports' names; undefined where sysfs has none, and the address must do. */
   readonly nexus: string | undefined;
   readonly condition: PathCondition;
   readonly initiator: TransportId | undefined;
@@ -68,14 +68,15 @@ export function remotePortFolder(device: string): string | undefined {
   return parent === undefined ? undefined : `${parent}/fc_remote_ports/${name}`;
 }
 
-// The kernel shows no ISID; open-iscsi makes it from the session's number, so that a new login is a
-// new nexus and the recovery of a session is not.
 function iscsiAttachment(sysfs: Sysfs, session: string): Attachment {
   const name = session.split('/').at(-1) ?? session;
   const state = sysfs.text(`${session}/state`);
   const initiatorName = sysfs.text(`${session}/initiatorname`);
+  const target = `${sysfs.text(`${session}/targetname`)},t,${sysfs.text(`${session}/tpgt`)}`;
   return {
-    nexus: name,
+    // The kernel shows no ISID, but open-iscsi makes it from the session's number: a new login is a
+    // new nexus, and the recovery of a session is not.
+    nexus: `${initiatorName},${name} ${target}`,
     condition:
       state === undefined || state === 'LOGGED_IN'
         ? { state: 'up' }
@@ -91,9 +92,10 @@ function fibreChannelAttachment(sysfs: Sysfs, device: string, remotePort: string
   const name = remotePort.split('/').at(-1) ?? remotePort;
   const state = sysfs.text(`${remotePort}/port_state`);
   const [, host, hostName] = hostPattern.exec(device) ?? [];
-  const portName = portNameOf(sysfs.text(`${host}/fc_host/${hostName}/port_name`));
+  const ownName = sysfs.text(`${host}/fc_host/${hostName}/port_name`);
+  const portName = portNameOf(ownName);
   return {
-    nexus: sysfs.text(`${remotePort}/port_name`) ?? name,
+    nexus: `${ownName ?? hostName} ${sysfs.text(`${remotePort}/port_name`) ?? name}`,
     condition:
       state === undefined || state === 'Online' || state === 'Marginal'
         ? { state: 'up' }

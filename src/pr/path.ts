@@ -1,10 +1,12 @@
+import type { TransportId } from './transport-id.js';
 import type { PathTransport } from './transport.js';
 
 /** One path of a logical unit, as the host sees it now. */
 export interface Path {
   /**
-   * Stays the same as long as the path is the same I_T nexus of this host: `2:0:0:1/session3` for
-   * SCSI (a new iSCSI login is a new nexus), the subsystem's controller for NVMe.
+   * Stays the same as long as the path is the same I_T nexus of this host, also over a restart of
+   * the host: both ports' names for iSCSI (with the session, since a new login is a new nexus) and
+   * Fibre Channel, else the SCSI address; the subsystem and the host's id for NVMe.
    */
   readonly id: string;
   /** For messages: `sdc`. */
@@ -13,6 +15,11 @@ export interface Path {
   /** Path group, in the order in which multipathd prefers them; 0 for the only one. */
   readonly group: number;
   readonly transport: PathTransport;
+  /**
+   * The host's port of this nexus as far as the host itself knows it, to compare with the device's
+   * READ FULL STATUS by `couldBe` (fencing rule 12); undefined where it knows nothing.
+   */
+  readonly initiator?: TransportId | undefined;
 }
 
 /** 'ghost': reachable for commands, but the array wants no data there (ALUA standby). */

@@ -43,6 +43,17 @@ export function formatTransportId(id: TransportId): string {
   }
 }
 
+/**
+ * Whether a device may mean a port of this host by what it reports.
+ * @param known of the host's port; an iSCSI name without ISID is that of any of its ports
+ */
+export function couldBe(known: TransportId, reported: TransportId): boolean {
+  if (known.protocol === 'iscsi' && known.isid === undefined) {
+    return reported.protocol === 'iscsi' && reported.name === known.name;
+  }
+  return formatTransportId(known) === formatTransportId(reported);
+}
+
 function hex(value: bigint, digits: number): string {
   return value.toString(16).padStart(digits, '0');
 }

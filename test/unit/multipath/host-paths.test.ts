@@ -5,7 +5,7 @@ import { parseMapTopology } from '../../../src/multipath/map-topology.js';
 import type { PathIdentity, PathTransport } from '../../../src/pr/transport.js';
 import type { PathNode } from '../../../src/transports/path-node.js';
 import { deferred } from '../../support/deferred.js';
-import { HostTree, iscsiMap, wwid } from './support/host-tree.js';
+import { HostTree, iscsiMap, sessionNexus, wwid } from './support/host-tree.js';
 import { mapJson } from './support/multipathd-replies.js';
 
 /** A transport that says what it is told to, and remembers what was done with it. */
@@ -98,7 +98,10 @@ it('opens every path, and takes it for up only when the device has said what it 
     ['sdc', 1],
   ]);
   expect(paths.paths()[0]?.transport).toBe(transport('sdb'));
-  expect(paths.paths()[0]?.id).toBe('2:0:0:0/session1');
+  expect(paths.paths()[0]).toMatchObject({
+    id: sessionNexus(1),
+    initiator: { protocol: 'iscsi', name: 'iqn.2024-01.lab:a' },
+  });
 });
 
 it('says nothing while nothing changes', async () => {
@@ -231,7 +234,7 @@ it('closes what is gone, and opens what bears the same name later anew', async (
   expect(states()).toEqual(['sdb up', 'sdc up']);
   expect(transport('sdc')).not.toBe(old);
   // The session is the same, and so is the nexus.
-  expect(paths.paths()[1]?.id).toBe('3:0:0:0/session2');
+  expect(paths.paths()[1]?.id).toBe(sessionNexus(2));
 });
 
 it('opens anew what was replaced between two looks', async () => {

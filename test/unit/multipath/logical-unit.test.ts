@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { logicalUnitOf, readPathsOf, unitName } from '../../../src/multipath/logical-unit.js';
 import { pathNode } from '../../../src/multipath/path-node.js';
-import { HostTree, iscsiMap, multipathdWwid, wwid } from './support/host-tree.js';
+import { HostTree, iscsiMap, multipathdWwid, sessionNexus, wwid } from './support/host-tree.js';
 
 it('finds a map with its paths, by its own number and by a path', () => {
   const host = new HostTree();
@@ -20,7 +20,7 @@ it('finds a map with its paths, by its own number and by a path', () => {
   expect(paths).toMatchObject([
     {
       kind: 'scsi',
-      id: '2:0:0:0/session1',
+      id: sessionNexus(1),
       name: 'sdb',
       address: '2:0:0:0',
       genericName: 'sg1',
@@ -30,7 +30,7 @@ it('finds a map with its paths, by its own number and by a path', () => {
       condition: { state: 'up' },
       initiator: { protocol: 'iscsi', name: 'iqn.2024-01.lab:a', isid: undefined },
     },
-    { id: '3:0:0:0/session2', name: 'sdc', genericName: 'sg2' },
+    { id: sessionNexus(2), name: 'sdc', genericName: 'sg2' },
   ]);
 });
 
@@ -154,6 +154,6 @@ it('gives a path another id after a new login, but not after recovery of the ses
   const options = { number: '8:32', address: '3:0:0:0', parent: host.session(3), generic: 'sg2' };
   host.disk('sdc', options);
   host.join('dm-0', 'sdc');
-  expect(idOf('sdc')).toBe('3:0:0:0/session3');
-  expect(before).toBe('3:0:0:0/session2');
+  expect(idOf('sdc')).toBe(sessionNexus(3));
+  expect(before).toBe(sessionNexus(2));
 });

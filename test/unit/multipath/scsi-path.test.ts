@@ -53,7 +53,7 @@ it('follows a Fibre Channel remote port by its name, and knows the own port', ()
   host.file(`${port}/port_state`, 'Online');
   host.file('devices/pci0/host3/fc_host/host3/port_name', '0x21000024ff7b1c2d');
   expect(readScsiPath(host.sysfs, 'sda')).toMatchObject({
-    id: '3:0:1:7/0x5006016a3b6008ab',
+    id: '0x21000024ff7b1c2d 0x5006016a3b6008ab',
     condition: { state: 'up' },
     initiator: { protocol: 'fibre-channel', portName: 0x21000024ff7b1c2dn },
   });

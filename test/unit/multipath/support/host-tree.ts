@@ -22,6 +22,11 @@ export interface DiskOptions {
   diskseq?: number;
 }
 
+/** The nexus of `session(number)` to the lab's target. */
+export function sessionNexus(number: number): string {
+  return `iqn.2024-01.lab:a,session${number} iqn.2024-01.lab:t,t,${number}`;
+}
+
 export class HostTree {
   readonly #root = scratchFolder();
   readonly sysfs = new Sysfs(this.#root);
@@ -78,6 +83,8 @@ export class HostTree {
     const session = `${parent}/iscsi_session/session${number}`;
     this.file(`${session}/state`, 'LOGGED_IN');
     this.file(`${session}/initiatorname`, initiator);
+    this.file(`${session}/targetname`, 'iqn.2024-01.lab:t');
+    this.file(`${session}/tpgt`, String(number));
     this.file(`${session}/recovery_tmo`, '5');
     const connection = `connection${number}:0`;
     this.file(`${parent}/${connection}/iscsi_connection/${connection}/recv_tmo`, '5');
