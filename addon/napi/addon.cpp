@@ -4,6 +4,7 @@
 #include "napi/attachment_object.h"
 #include "napi/disk_object.h"
 #include "napi/fence_object.h"
+#include "napi/lane_object.h"
 #include "napi/scsi_attachment_object.h"
 
 namespace holdfast::js {
@@ -13,10 +14,12 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   auto* data = new AddonData{Napi::Persistent(DiskObject::define(env)),
                              Napi::Persistent(AttachmentObject::define(env)),
                              Napi::Persistent(ScsiAttachmentObject::define(env)),
-                             Napi::Persistent(FenceObject::define(env))};
+                             Napi::Persistent(FenceObject::define(env)),
+                             Napi::Persistent(LaneObject::define(env))};
   env.SetInstanceData(data);
   exports.Set("openDisk", Napi::Function::New<&DiskObject::open>(env, "openDisk"));
   exports.Set("createFence", Napi::Function::New<&FenceObject::create>(env, "createFence"));
+  exports.Set("createLane", Napi::Function::New<&LaneObject::create>(env, "createLane"));
   exports.Set("attachScsi", Napi::Function::New<&ScsiAttachmentObject::start>(env, "attachScsi"));
   return exports;
 }

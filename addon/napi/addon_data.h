@@ -10,6 +10,7 @@ struct AddonData {
   Napi::FunctionReference attachmentClass;
   Napi::FunctionReference scsiAttachmentClass;
   Napi::FunctionReference fenceClass;
+  Napi::FunctionReference laneClass;
 };
 
 }  // namespace holdfast::js

@@ -4,11 +4,15 @@
 
 namespace holdfast::js {
 
-void throwError(Napi::Env env, const Error& error) {
-  Napi::Error thrown = Napi::Error::New(env, error.message);
+Napi::Error errorFrom(Napi::Env env, const Error& error) {
+  Napi::Error made = Napi::Error::New(env, error.message);
   const char* name = error.code ? ::strerrorname_np(error.code) : nullptr;
-  thrown.Set("code", Napi::String::New(env, name ? name : "EINVAL"));
-  thrown.ThrowAsJavaScriptException();
+  made.Set("code", Napi::String::New(env, name ? name : "EINVAL"));
+  return made;
+}
+
+void throwError(Napi::Env env, const Error& error) {
+  errorFrom(env, error).ThrowAsJavaScriptException();
 }
 
 }  // namespace holdfast::js

@@ -6,7 +6,10 @@
 
 namespace holdfast::js {
 
-/// Throws a JavaScript Error with `code` (an errno name) and the message, into `env`.
+/// A JavaScript Error with `code` (an errno name) and the message.
+Napi::Error errorFrom(Napi::Env env, const Error& error);
+
+/// Throws it into `env`.
 void throwError(Napi::Env env, const Error& error);
 
 }  // namespace holdfast::js

@@ -244,20 +244,27 @@ export interface NativeAddon {
   attachScsi(options: ScsiAttachmentOptions): NativeScsiAttachment;
   createLane(): NativeLane;
   listenForFds(options: FdListenerOptions): NativeFdListener;
-  /** Connects to a unix stream socket; rejects with the errno's name in `code`. */
+  /**
+   * Connects to a unix stream socket; rejects with the errno's name in `code`, ETIMEDOUT where its
+   * backlog stays full for 5 s.
+   */
   connectForFds(path: string): Promise<NativeConnection>;
 }
 
 /**
  * A thread of its own for calls that can hang as long as a path of the host does: one at a time, in
- * the order given. Rejections are Errors with the errno's name in `code`.
+ * the order given. Whatever hangs in it stalls no other lane and no exit. Rejections are Errors with
+ * the errno's name in `code`; beside the call's own there are EBUSY (64 calls wait) and ESHUTDOWN
+ * (after `end`). A call that hasn't come back keeps the process alive, unless the lane has ended.
  */
 export interface NativeLane {
   /** open(2); O_CLOEXEC is added. */
   open(path: string, flags: number): Promise<number>;
   /**
-   * ioctl(2). Neither `argument` nor what it points to may be touched until this has resolved.
-   * @param pointers where in `argument` the address of which buffer is to be written, 8 bytes each
+   * ioctl(2), never repeated on EINTR, on copies: what the kernel wrote is in `argument` and in the
+   * buffers once this is settled, either way, and not before.
+   * @param pointers where in `argument` the address of which buffer is to stand for the kernel, 8
+   *   bytes each; EINVAL outside of it
    * @returns what ioctl(2) returned
    */
   ioctl(
@@ -268,10 +275,11 @@ export interface NativeLane {
   ): Promise<number>;
   /** close(2), which may wait for the device, too. */
   close(fd: number): Promise<void>;
-  /** No further call; the thread ends with the last one. Does not keep the process from exiting. */
+  /** No further call; those made before still run, and the thread ends with the last of them. */
   end(): void;
 }
 
+/** Throws as bind(2) and as `socketPath` of an attachment does; EPROTOTYPE for a wrong socketFd. */
 export interface FdListenerOptions {
   /** Bind and listen here, as with `EndpointOptions`; exactly one of this and `socketFd`. */
   socketPath?: string;
@@ -282,19 +290,29 @@ export interface FdListenerOptions {
 }
 
 export interface NativeFdListener {
+  /** Takes no more connections, and removes the file that it made; may be called again. */
   close(): void;
 }
 
-/** A unix stream socket that carries file descriptors (SCM_RIGHTS). */
+/**
+ * A unix stream socket that carries file descriptors (SCM_RIGHTS). It keeps the process alive until
+ * its end; one that nobody holds and nobody started is closed some time.
+ */
 export interface NativeConnection {
   /** SO_PEERCRED, as it was at connect time. */
   readonly peer: { pid: number; uid: number; gid: number };
   /** Begins to read; to be called once. */
   start(handlers: ConnectionHandlers): void;
-  /** Stops reading until `resume`: what the peer sends then waits in the kernel. */
+  /**
+   * Stops reading until `resume`: what the peer sends then waits in the kernel, and its end isn't
+   * noticed.
+   */
   pause(): void;
   resume(): void;
-  /** Sends in order, duplicating `fds`, which go with the first byte. Nothing after the end. */
+  /**
+   * Sends in order, duplicating `fds` (at most 253), which go with the first byte. Nothing after the
+   * end. A peer that lets 4 MiB wait ends the connection. Throws EBADF; EINVAL for fds without data.
+   */
   send(data: Uint8Array, fds?: number[]): void;
   /** Bytes of `send` that the kernel has not taken yet. */
   unsent(): number;
@@ -303,7 +321,10 @@ export interface NativeConnection {
 }
 
 export interface ConnectionHandlers {
-  /** Bytes as they came, with the descriptors that came with them, which belong to the callee now. */
+  /**
+   * Bytes as they came, at most 64 KiB, with the descriptors that came with them, which belong to
+   * the callee now. More than 16 descriptors at once end the connection.
+   */
   onData: (data: Buffer, fds: number[]) => void;
   /** Called once; `reason` is empty for an orderly end by either side. */
   onEnd: (reason: string) => void;
