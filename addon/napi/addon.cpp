@@ -2,10 +2,14 @@
 
 #include "napi/addon_data.h"
 #include "napi/attachment_object.h"
+#include "napi/connect_for_fds.h"
+#include "napi/connection_object.h"
 #include "napi/disk_object.h"
+#include "napi/fd_listener_object.h"
 #include "napi/fence_object.h"
 #include "napi/lane_object.h"
 #include "napi/scsi_attachment_object.h"
+#include "napi/socket_hub.h"
 
 namespace holdfast::js {
 namespace {
@@ -15,12 +19,16 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
                              Napi::Persistent(AttachmentObject::define(env)),
                              Napi::Persistent(ScsiAttachmentObject::define(env)),
                              Napi::Persistent(FenceObject::define(env)),
-                             Napi::Persistent(LaneObject::define(env))};
+                             Napi::Persistent(LaneObject::define(env)),
+                             Napi::Persistent(FdListenerObject::define(env)),
+                             Napi::Persistent(ConnectionObject::define(env))};
   env.SetInstanceData(data);
   exports.Set("openDisk", Napi::Function::New<&DiskObject::open>(env, "openDisk"));
   exports.Set("createFence", Napi::Function::New<&FenceObject::create>(env, "createFence"));
   exports.Set("createLane", Napi::Function::New<&LaneObject::create>(env, "createLane"));
   exports.Set("attachScsi", Napi::Function::New<&ScsiAttachmentObject::start>(env, "attachScsi"));
+  exports.Set("listenForFds", Napi::Function::New<&FdListenerObject::listen>(env, "listenForFds"));
+  exports.Set("connectForFds", Napi::Function::New<&connectForFds>(env, "connectForFds"));
   return exports;
 }
 

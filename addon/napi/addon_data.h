@@ -2,7 +2,11 @@
 
 #include <napi.h>
 
+#include <memory>
+
 namespace holdfast::js {
+
+class SocketHub;
 
 /// The constructors of one JavaScript environment.
 struct AddonData {
@@ -11,6 +15,10 @@ struct AddonData {
   Napi::FunctionReference scsiAttachmentClass;
   Napi::FunctionReference fenceClass;
   Napi::FunctionReference laneClass;
+  Napi::FunctionReference listenerClass;
+  Napi::FunctionReference connectionClass;
+  /// Null until the first socket.
+  std::shared_ptr<SocketHub> sockets{};
 };
 
 }  // namespace holdfast::js

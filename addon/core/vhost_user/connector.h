@@ -4,8 +4,8 @@
 #include <string>
 
 #include "core/base/status.h"
+#include "core/socket/socket_address.h"
 #include "core/vhost_user/connection_source.h"
-#include "core/vhost_user/socket_address.h"
 
 namespace holdfast::vhost_user {
 

@@ -1,10 +1,8 @@
 #include "core/vhost_user/passed_socket.h"
 
 #include <fcntl.h>
-#include <sys/socket.h>
 
 #include <cerrno>
-#include <string>
 
 #include "core/base/wait.h"
 #include "core/vhost_user/listener.h"
@@ -26,29 +24,14 @@ class PassedConnection final : public ConnectionSource {
   UniqueFd socket_;
 };
 
-Result<int> socketOption(int fd, int option) {
-  int value = 0;
-  socklen_t size = sizeof value;
-  if (::getsockopt(fd, SOL_SOCKET, option, &value, &size) != 0)
-    return systemError("file descriptor " + std::to_string(fd), errno);
-  return value;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<ConnectionSource>> adoptSocket(UniqueFd socket) {
-  const auto domain = socketOption(socket.get(), SO_DOMAIN);
-  if (!domain) return domain.error();
-  const auto type = socketOption(socket.get(), SO_TYPE);
-  if (!type) return type.error();
-  if (*domain != AF_UNIX || *type != SOCK_STREAM)
-    return Error{EPROTOTYPE,
-                 "file descriptor " + std::to_string(socket.get()) + " is no unix stream socket"};
-  const auto listens = socketOption(socket.get(), SO_ACCEPTCONN);
+  const auto listens = isListening(socket);
   if (!listens) return listens.error();
-
   if (::fcntl(socket.get(), F_SETFD, FD_CLOEXEC) != 0) return systemError("fcntl", errno);
-  if (*listens) return std::unique_ptr<ConnectionSource>(new Listener(std::move(socket)));
+  if (*listens)
+    return std::unique_ptr<ConnectionSource>(new Listener(ListeningSocket(std::move(socket))));
   return std::unique_ptr<ConnectionSource>(new PassedConnection(std::move(socket)));
 }
 
