@@ -6,11 +6,10 @@ import { rmSync } from 'node:fs';
 import { createServer, connect, type Server, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { JSONRPCServer, JSONRPCErrorException } from 'json-rpc-2.0';
-import * as v from 'valibot';
+import type * as v from 'valibot';
 import { errnoOf, ExitCode, Failure, messageOf } from '../util/failure.js';
+import { checkedParams } from './checked-params.js';
 
-/** JSON-RPC 2.0, "Error object". */
-const invalidParams = -32602;
 /** Of the range for servers: the request is well-formed, and can't be done here. */
 const notPossible = -32000;
 
@@ -33,11 +32,7 @@ export function method<Params>(
   schema: v.GenericSchema<unknown, Params>,
   call: (params: Params, notify: Notify, closed: AbortSignal) => unknown,
 ): ControlMethod {
-  return (given, notify, closed) => {
-    const checked = v.safeParse(schema, given);
-    if (checked.success) return call(checked.output, notify, closed);
-    throw new JSONRPCErrorException(issueText(checked.issues), invalidParams);
-  };
+  return (given, notify, closed) => call(checkedParams(schema, given), notify, closed);
 }
 
 export class ControlServer {
@@ -102,9 +97,13 @@ export class ControlServer {
     endOverlongLines(socket);
     createInterface({ input: socket }).on('line', (line) => {
       if (line.trim() === '') return;
-      void rpc.receiveJSON(line).then((response) => {
-        if (response !== null) send(response);
-      });
+      // It rejects where a batch holds what is no object.
+      rpc.receiveJSON(line).then(
+        (response) => {
+          if (response !== null) send(response);
+        },
+        () => socket.destroy(),
+      );
     });
   }
 
@@ -135,11 +134,6 @@ function endOverlongLines(socket: Socket): void {
     lineBytes = lastEnd < 0 ? lineBytes + chunk.length : chunk.length - lastEnd - 1;
     if (lineBytes > messageBytesMax) socket.destroy();
   });
-}
-
-function issueText(issues: readonly v.BaseIssue<unknown>[]): string {
-  const texts = issues.map((issue) => `${v.getDotPath(issue) ?? 'params'}: ${issue.message}`);
-  return texts.join('; ');
 }
 
 /** Removes the socket file of a server that is gone. */

@@ -11,12 +11,12 @@ import {
 import type { Sense } from '../pr/sense.js';
 
 /** A reservation key: 64 bits, `0x` and hexadecimal digits. */
-const key = v.pipe(
+export const keySchema = v.pipe(
   v.string(),
   v.regex(/^0x[0-9a-f]{1,16}$/i, 'a key is 0x and up to 16 hexadecimal digits'),
   v.transform((text): ReservationKey => BigInt(text)),
 );
-const type = v.picklist(reservationTypes);
+export const typeSchema = v.picklist(reservationTypes);
 const scope = v.optional(v.literal('logical-unit'), 'logical-unit');
 const flag = v.optional(v.boolean(), false);
 
@@ -32,25 +32,30 @@ export const prCommandSchema = v.variant('action', [
   }),
   v.strictObject({
     action: v.literal('register'),
-    prkey: v.optional(key, '0x0'),
-    serviceActionKey: key,
+    prkey: v.optional(keySchema, '0x0'),
+    serviceActionKey: keySchema,
     aptpl: flag,
     allTgPt: flag,
   }),
   v.strictObject({
     action: v.literal('register-and-ignore-existing-key'),
-    serviceActionKey: key,
+    serviceActionKey: keySchema,
     aptpl: flag,
     allTgPt: flag,
   }),
-  v.strictObject({ action: v.picklist(['reserve', 'release']), prkey: key, scope, type }),
-  v.strictObject({ action: v.literal('clear'), prkey: key }),
+  v.strictObject({
+    action: v.picklist(['reserve', 'release']),
+    prkey: keySchema,
+    scope,
+    type: typeSchema,
+  }),
+  v.strictObject({ action: v.literal('clear'), prkey: keySchema }),
   v.strictObject({
     action: v.picklist(['preempt', 'preempt-and-abort']),
-    prkey: key,
-    serviceActionKey: key,
+    prkey: keySchema,
+    serviceActionKey: keySchema,
     scope,
-    type,
+    type: typeSchema,
   }),
 ]);
 
@@ -88,7 +93,7 @@ export function outcomeToJson(outcome: PrOutcome): PrOutcomeJson {
     : { status: 'good', data: dataToJson(outcome.data) };
 }
 
-function dataToJson(data: PrInData): PrDataJson {
+export function dataToJson(data: PrInData): PrDataJson {
   switch (data.action) {
     case 'read-keys':
       return { ...data, keys: data.keys.map(formatKey) };

@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import { ControlServer } from '../control/control-server.js';
 import { ExitCode, Failure, messageOf } from '../util/failure.js';
+import { aborted } from '../util/aborted.js';
 import { endpointName } from './attachment.js';
 import { controlMethods } from './control-methods.js';
 import { loadNativeAddon } from './native-addon.js';
@@ -101,13 +102,4 @@ function refreshSize(disk: ServedDisk, log: Logger): void {
   } catch (error) {
     log.error(`the size of ${path} can't be read again: ${messageOf(error)}`);
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener('abort', () => {
-      resolve();
-    });
-  });
 }

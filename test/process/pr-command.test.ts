@@ -206,6 +206,12 @@ describe('the control socket', () => {
     expect((await pr(control, 'keys')).code).toBe(0);
   });
 
+  it('hangs up on a batch of what is no object', async () => {
+    const { control } = await served();
+    expect(await answerTo(control, '[null]')).toBeUndefined();
+    expect((await pr(control, 'keys')).code).toBe(0);
+  });
+
   it('replaces the socket of a server that was killed, and leaves a living one its own', async () => {
     const { control, server } = await served();
     const args = ['--socket-path', scratchSocket(), '--blk-file', scratchImage(MiB)];
