@@ -4,7 +4,20 @@ import tseslint from 'typescript-eslint';
 
 // src/ARCHITECTURE.md says why: what the folders of src may import of each other.
 const mayImport = {
-  cli: ['bench', 'control', 'daemon', 'device', 'frontends', 'pr', 'scsi', 'telemetry', 'util'],
+  cli: [
+    'bench',
+    'control',
+    'daemon',
+    'device',
+    'frontends',
+    'native',
+    'pr',
+    'prd',
+    'scsi',
+    'telemetry',
+    'util',
+  ],
+  prd: ['control', 'native', 'pr', 'scsi', 'telemetry', 'util'],
   daemon: ['control', 'device', 'emulated', 'native', 'pr', 'scsi', 'telemetry', 'util'],
   bench: ['util'],
   control: ['pr', 'util'],

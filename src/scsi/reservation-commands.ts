@@ -41,7 +41,8 @@ export async function legacyReservation(
   return encoded(await unit.reservations.execute(nexus, { action }), 0);
 }
 
-function encoded(outcome: PrOutcome, allocationLength: number): CommandOutcome {
+/** @param allocationLength bytes that the initiator takes of parameter data */
+export function encoded(outcome: PrOutcome, allocationLength: number): CommandOutcome {
   switch (outcome.status) {
     case 'good':
       return outcome.data === undefined

@@ -41,6 +41,9 @@ export const modeParametersChanged = unitAttention(0x2a, 0x01);
 export const capacityDataHasChanged = unitAttention(0x2a, 0x09);
 export const reportedLunsDataHasChanged = unitAttention(0x3f, 0x0e);
 
+/** LOGICAL UNIT COMMUNICATION FAILURE: it may be reached later. */
+export const logicalUnitCommunicationFailure: Sense = { senseKey: 0xb, asc: 0x08, ascq: 0x00 };
+
 /** LOGICAL BLOCK ADDRESS OUT OF RANGE. @param first the first block that could not be addressed */
 export function lbaOutOfRange(first: bigint): ScsiSense {
   return { ...illegalRequest(0x21, 0x00), information: first };

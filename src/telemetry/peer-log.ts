@@ -23,8 +23,12 @@ export class PeerLog {
     this.#write('warn', message, fields);
   }
 
+  error(message: string, fields: object = {}): void {
+    this.#write('error', message, fields);
+  }
+
   /** A line that passes after others did not carries their number as `suppressed`. */
-  #write(level: 'info' | 'warn', message: string, fields: object): void {
+  #write(level: 'info' | 'warn' | 'error', message: string, fields: object): void {
     if (!this.#bucket.take()) {
       this.#suppressed++;
       return;

@@ -1,4 +1,5 @@
 /** The few calls of libc that Node has no API for. All return at once; none may block. */
+import { constants } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
 import koffi from 'koffi';
 
@@ -15,6 +16,9 @@ koffi.struct('flock', {
 // a variadic function.
 const fcntl = libc.func('int fcntl(int fd, int command, _Inout_ flock *lock)');
 const _exit = libc.func('void _exit(int status)');
+const statx = libc.func(
+  'int statx(int dirfd, const char *path, int flags, uint mask, _Out_ uint8_t *buffer)',
+);
 
 const SEEK_SET = 0;
 const F_OFD_GETLK = 36;
@@ -70,6 +74,33 @@ export function isByteFree(fd: number, offset: number): boolean {
   const { type, errno } = lockByte(fd, F_OFD_GETLK, F_WRLCK, offset);
   if (errno !== undefined) throw lockError(errno);
   return type === F_UNLCK;
+}
+
+export interface OpenFile {
+  readonly kind: 'block' | 'character' | 'other';
+  /** `major:minor` of a device node. */
+  readonly device: string;
+}
+
+/**
+ * What a descriptor leads to, as far as the kernel knows it itself: fstat(2) would ask whoever
+ * serves a FUSE file, and wait.
+ * @throws Error with `code` for a number that is no descriptor
+ */
+export function statOpenFile(fd: number): OpenFile {
+  const AT_EMPTY_PATH = 0x1000;
+  const AT_STATX_DONT_SYNC = 0x4000;
+  const STATX_TYPE = 0x1;
+  const buffer = Buffer.alloc(256);
+  if (statx(fd, '', AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, buffer) !== 0) {
+    const errno = getSystemErrorName(-koffi.errno());
+    throw Object.assign(new Error(`statx: ${errno}`), { code: errno });
+  }
+  // stx_mode, stx_rdev_major and stx_rdev_minor of struct statx (linux/stat.h).
+  const type = buffer.readUInt16LE(28) & constants.S_IFMT;
+  const device = `${buffer.readUInt32LE(128)}:${buffer.readUInt32LE(132)}`;
+  if (type === constants.S_IFBLK) return { kind: 'block', device };
+  return { kind: type === constants.S_IFCHR ? 'character' : 'other', device };
 }
 
 /**
