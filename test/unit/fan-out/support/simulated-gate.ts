@@ -2,6 +2,7 @@ import type { DataGate } from '../../../../src/pr/data-gate.js';
 
 /** The guest's data, as far as it passes or waits. */
 export class SimulatedGate implements DataGate {
+  holdsAll = true;
   isOpen = true;
   conflicts: 'judge' | 'answer' = 'answer';
   epoch = 0;
