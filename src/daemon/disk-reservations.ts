@@ -1,11 +1,11 @@
 import type { NativeFence } from '../native/addon.js';
-import type { AttachableReservations } from '../pr/attachable-reservations.js';
 import type { ReservationCommand } from '../pr/command.js';
+import type { LogicalUnitReservations } from '../pr/logical-unit-reservations.js';
 import type { Nexus } from '../pr/nexus.js';
 
 /** The reservations of a served disk, with the fences that hold its guests to them. */
 export interface DiskReservations {
-  readonly unit: AttachableReservations;
+  readonly unit: LogicalUnitReservations;
   /** Those that `unit` carries out; none: guests can't reserve the disk. */
   readonly actions: ReadonlySet<ReservationCommand['action']>;
   /**
@@ -17,6 +17,12 @@ export interface DiskReservations {
   attach(nexus: Nexus): NativeFence;
   /** To be called when nothing of the nexus is in flight any more. Its registration stays. */
   detach(nexus: Nexus): Promise<void>;
+  /** The guest's connection ended or it sent I_T NEXUS RESET. */
+  nexusLost(nexus: Nexus): Promise<void>;
+  /** LOGICAL UNIT RESET. */
+  logicalUnitReset(): Promise<void>;
+  /** To be called when all guests are detached. */
+  close(): Promise<void>;
 }
 
 export interface DiskReservationsOptions {

@@ -66,6 +66,18 @@ export class EmulatedDiskReservations implements DiskReservations {
     await this.unit.detach(nexus);
     this.#fences.remove(nexus.id);
   }
+
+  nexusLost(nexus: Nexus): Promise<void> {
+    return this.unit.nexusLost(nexus);
+  }
+
+  logicalUnitReset(): Promise<void> {
+    return this.unit.logicalUnitReset();
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
 }
 
 /** Undefined: there is nowhere to keep reservations. */

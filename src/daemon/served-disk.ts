@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { defaultSerial, deviceIdentity } from '../device/serial.js';
 import type { Image } from '../device/image.js';
 import type { NativeAddon, NativeDisk, NativeFence } from '../native/addon.js';
-import type { AttachableReservations } from '../pr/attachable-reservations.js';
+import type { LogicalUnitReservations } from '../pr/logical-unit-reservations.js';
 import type { Nexus } from '../pr/nexus.js';
 import { derivedDesignator, parseDesignator } from '../scsi/designator.js';
 import { defaultProduct, type Identity } from '../scsi/identity.js';
@@ -108,7 +108,7 @@ export class ServedDisk {
     return served.disk;
   }
 
-  get reservations(): AttachableReservations {
+  get reservations(): LogicalUnitReservations {
     return this.#reservations.unit;
   }
 
@@ -142,13 +142,13 @@ export class ServedDisk {
 
   /** The guest's connection ended or it sent I_T NEXUS RESET. */
   async nexusLost(nexus: Nexus): Promise<void> {
-    await this.reservations.nexusLost(nexus);
+    await this.#reservations.nexusLost(nexus);
     this.unit.nexusLost(nexus);
   }
 
   /** LOGICAL UNIT RESET. */
   async reset(): Promise<void> {
-    await this.reservations.logicalUnitReset();
+    await this.#reservations.logicalUnitReset();
     this.unit.reset();
   }
 

@@ -1,7 +1,7 @@
 import type { CommandAccess } from '../pr/access.js';
-import type { AttachableReservations } from '../pr/attachable-reservations.js';
 import type { ReservationCommand } from '../pr/command.js';
 import { Coordinator, type CoordinatorOptions } from '../pr/coordinator.js';
+import type { LogicalUnitReservations } from '../pr/logical-unit-reservations.js';
 import type { Nexus } from '../pr/nexus.js';
 import type { PrOutcome } from '../pr/outcome.js';
 import type { UnitAttentions } from '../pr/unit-attention.js';
@@ -11,7 +11,7 @@ import { ReservationMachine, type ReservationMachineOptions } from './reservatio
 export type EmulatedReservationsOptions = ReservationMachineOptions & CoordinatorOptions;
 
 /** The emulated reservations of one logical unit, shared by every nexus that is attached to it. */
-export class EmulatedReservations implements AttachableReservations {
+export class EmulatedReservations implements LogicalUnitReservations {
   readonly #machine: ReservationMachine;
   readonly #coordinator: Coordinator;
 
@@ -25,10 +25,18 @@ export class EmulatedReservations implements AttachableReservations {
     return new EmulatedReservations(await ReservationMachine.open(options), options);
   }
 
+  /**
+   * To be called before the nexus' first request can pass its fence.
+   * @throws if it is attached already
+   */
   attach(nexus: Nexus): void {
     this.#machine.attach(nexus);
   }
 
+  /**
+   * To be called when nothing of the nexus is in flight any more. Its registration stays.
+   * Resolves when a RESERVE(6) of it has ended.
+   */
   async detach(nexus: Nexus): Promise<void> {
     this.#machine.detach(nexus.id);
     await this.nexusLost(nexus);
@@ -46,12 +54,14 @@ export class EmulatedReservations implements AttachableReservations {
     return this.#machine.attached(nexus.id).unitAttentions;
   }
 
+  /** I_T nexus loss (SPC-2 §5.5.1): ends a RESERVE(6) of this nexus, and nothing else. */
   async nexusLost({ id }: Nexus): Promise<void> {
     await this.#coordinator.between(() => {
       if (this.#machine.state.legacyHolder === id) this.#machine.endLegacyReservation();
     });
   }
 
+  /** LOGICAL UNIT RESET (SPC-2 §5.5.1): ends any RESERVE(6), and nothing else. */
   async logicalUnitReset(): Promise<void> {
     await this.#coordinator.between(() => {
       this.#machine.endLegacyReservation();
