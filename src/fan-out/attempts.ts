@@ -1,6 +1,7 @@
 /** What a command's attempts so far say. Pure. */
 import type { PrOutCommand } from '../pr/command.js';
 import { busy, checkCondition, reservationConflict } from '../pr/outcome.js';
+import type { ReservationKey } from '../pr/reservation.js';
 import { logicalUnitTimeOut, type Sense } from '../pr/sense.js';
 import type { OwnPath } from './situation.js';
 import { answer, type Attempt, type Move, type Progress, type StepResult } from './step.js';
@@ -45,6 +46,15 @@ export function nextPath(
   );
 }
 
+/** The key of the last REGISTER that a path answered with GOOD. */
+export function givenKey(progress: Progress, pathId: string): ReservationKey | undefined {
+  const taken = attemptsAt(progress, pathId, 'register').filter(
+    ({ result }) => result.kind === 'good',
+  );
+  const command = taken.at(-1)?.command;
+  return command?.action === 'register' ? command.serviceActionKey : undefined;
+}
+
 export function ended(
   { attempts }: Progress,
   kind: StepResult['kind'],
@@ -61,13 +71,13 @@ export function refusal({ attempts }: Progress): Sense | undefined {
 
 /**
  * The answer when no path is left to try: the device's own words if it said anything, "may have
- * happened" if that is so, else "not executed".
+ * happened" if that is so or part of it has, else "not executed".
  */
 export function exhausted(progress: Progress): Move {
   const sense = refusal(progress);
   if (sense !== undefined) return answer(checkCondition(sense));
   const kinds = new Set(progress.attempts.map(({ result }) => result.kind));
-  if (kinds.has('unknown') || kinds.has('unsettled')) {
+  if (kinds.has('unknown') || kinds.has('unsettled') || kinds.has('good')) {
     return answer(checkCondition(logicalUnitTimeOut));
   }
   return answer(kinds.has('conflict') ? reservationConflict : busy);

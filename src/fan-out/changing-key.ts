@@ -1,7 +1,8 @@
 /** REGISTER of a registered guest with another key (fencing rule 9). Pure. */
 import type { ReservationKey } from '../pr/reservation.js';
 import { busy, checkCondition, good, reservationConflict } from '../pr/outcome.js';
-import { attemptsAt, ended, exhausted, mayTry, nextPath, refusal } from './attempts.js';
+import { ended, exhausted, givenKey, mayTry, nextPath, refusal } from './attempts.js';
+import type { PathId } from './own-nexuses.js';
 import { preemptCommand, registerCommand } from './registration-commands.js';
 import { repairMove, unregisterMove } from './repair.js';
 import {
@@ -41,7 +42,7 @@ export function changeKey(change: KeyChange, situation: Situation, progress: Pro
   }
 
   const todo = usableWith(situation, from).filter(
-    ({ id }) => mayTry(progress, id, 'register') && !hasTaken(progress, id, to),
+    ({ id }) => mayTry(progress, id, 'register') && givenKey(progress, id) !== to,
   );
   const batch = situation.sequential ? todo.slice(0, 1) : todo;
   if (batch.length > 0) {
@@ -49,21 +50,36 @@ export function changeKey(change: KeyChange, situation: Situation, progress: Pro
       batch.map(({ id }) => ({ pathId: id, command: registerCommand(from, to, aptpl) })),
       // While some paths have the new key and a PREEMPT takes the old one from the others, the
       // guest counts as fenced.
-      ownWith(situation, from).length > 1 ? 'drained' : 'any',
+      ownWith(situation, from).length > 1 ? 'paused' : 'any',
     );
   }
-  if (ownWith(situation, to).length === 0) return exhausted(progress);
+  if (ownWith(situation, to).length === 0) {
+    return wasTaken(situation, progress, to) ? answer(good) : exhausted(progress);
+  }
   if (from !== to && ownWith(situation, from).length > 0) {
     return dropOldKey(change, situation, progress) ?? exhausted(progress);
   }
   return repairMove(situation, { ...progress, aptpl }, to) ?? answer(good);
 }
 
-function hasTaken(progress: Progress, pathId: string, key: ReservationKey): boolean {
-  return attemptsAt(progress, pathId, 'register').some(
-    ({ command, result }) =>
-      result.kind === 'good' && command.action === 'register' && command.serviceActionKey === key,
-  );
+/** Whether some path had changed to that key by its last word. */
+function wasTaken({ paths }: Situation, progress: Progress, key: ReservationKey): boolean {
+  return paths.some(({ id }) => givenKey(progress, id) === key);
+}
+
+/**
+ * Paths that have the old key although the new one, which others had already, was preempted: the
+ * guest is fenced, and these must not be written through before they are unregistered.
+ */
+export function leftBehind(
+  situation: Situation,
+  progress: Progress,
+  from: ReservationKey,
+  to: ReservationKey,
+): PathId[] {
+  if (to === 0n || from === to || ownWith(situation, to).length > 0) return [];
+  if (!wasTaken(situation, progress, to)) return [];
+  return ownWith(situation, from).map(({ id }) => id);
 }
 
 /** With the type of the reservation, which moves here if the path out of reach held it. */

@@ -31,14 +31,17 @@ export class GateKeeper {
   /**
    * Brings the data to that state.
    * @param timeoutMs for draining, milliseconds
-   * @returns false if something of it is still inside the kernel; the gate stays closed then
+   * @returns 'busy' if something of it is still inside the kernel, and the gate stays closed then;
+   *   'refused' if data does not pass this gate
    */
-  async prepare(state: DataState, timeoutMs: number): Promise<boolean> {
-    if (state === 'any') return true;
+  async prepare(state: DataState, timeoutMs: number): Promise<'ready' | 'busy' | 'refused'> {
+    if (state === 'any') return 'ready';
+    if (state === 'drained' && !this.#gate.holdsAll) return 'refused';
     if (!this.#closed) this.close();
     if (!this.#drained) this.#drained = await this.#gate.drained(timeoutMs);
-    if (this.#drained && state === 'new-epoch') this.beginEpoch();
-    return this.#drained;
+    if (!this.#drained) return 'busy';
+    if (state === 'new-epoch') this.beginEpoch();
+    return 'ready';
   }
 
   /** What passed before and meets a conflict is answered with it. */

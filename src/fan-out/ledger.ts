@@ -77,19 +77,30 @@ export class Ledger {
   expect(sends: readonly Send[], keys: ReadonlySet<ReservationKey>): void {
     const made = sends.filter(({ command }) => makesRegistration(command, keys));
     if (made.length === 0) return;
-    this.unconfirmed = new Set([...this.unconfirmed, ...made.map(({ pathId }) => pathId)]);
+    const { own, believed } = this.#entry;
+    const unproven = made.filter(({ pathId }) => !own.has(pathId));
+    this.#entry = {
+      ...this.#entry,
+      unconfirmed: new Set([...this.unconfirmed, ...made.map(({ pathId }) => pathId)]),
+      // Sent is as good as taken, until the path or the array says otherwise.
+      believed: new Map([...believed, ...unproven.map(keyGivenBy)]),
+    };
   }
 
   /** Learns from a step and the looks before and after it whose nexus is whose. */
   learn(attempts: readonly Attempt[], before: ArrayView, after: ArrayView): void {
     const own = new Map(this.#entry.own);
     const believed = new Map(this.#entry.believed);
-    for (const { pathId, command, result } of attempts) {
-      if (command.action !== 'register' || result.kind !== 'good' || own.has(pathId)) continue;
-      const proven =
-        attempts.length === 1 ? provenNexus(before, after, command.serviceActionKey) : undefined;
+    for (const attempt of attempts) {
+      const { pathId, command, result } = attempt;
+      if (command.action !== 'register' || own.has(pathId)) continue;
+      const { prkey, serviceActionKey } = command;
+      if (result.kind === 'conflict') believed.delete(pathId);
+      else if (result.kind === 'unavailable') believed.set(pathId, prkey);
+      else if (result.kind === 'good') believed.set(pathId, serviceActionKey);
+      const alone = attempts.length === 1 && result.kind === 'good';
+      const proven = alone ? provenNexus(before, after, serviceActionKey) : undefined;
       if (proven !== undefined) own.set(pathId, proven);
-      else believed.set(pathId, command.serviceActionKey);
     }
     for (const id of own.keys()) believed.delete(id);
     this.#entry = { ...this.#entry, own, believed };
@@ -121,6 +132,10 @@ function makesRegistration(command: PrOutCommand, keys: ReadonlySet<ReservationK
     command.serviceActionKey !== 0n &&
     (command.prkey === 0n || !keys.has(command.prkey))
   );
+}
+
+function keyGivenBy({ pathId, command }: Send): [PathId, ReservationKey] {
+  return [pathId, command.action === 'register' ? command.serviceActionKey : 0n];
 }
 
 /** The first of these keys that an own path has and that is not still to be judged; else 0n. */

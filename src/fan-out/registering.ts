@@ -1,7 +1,7 @@
 /** A guest's first registration on every path: REGISTER and REGISTER AND IGNORE EXISTING KEY. Pure. */
 import type { ReservationKey } from '../pr/reservation.js';
 import { checkCondition, good } from '../pr/outcome.js';
-import { attemptsAt, exhausted, refusal } from './attempts.js';
+import { exhausted, givenKey, refusal } from './attempts.js';
 import { registerAnew } from './existing-key.js';
 import { repairMove, unregisterMove } from './repair.js';
 import { ownWith, type Situation, usableWith } from './situation.js';
@@ -44,19 +44,7 @@ export function registerFirst(
 
 /** A path that took the key, and has it no longer: PREEMPT removes it from all that had it. */
 function wasPreempted(situation: Situation, progress: Progress, key: ReservationKey): boolean {
-  return situation.paths.some(
-    ({ id, nexusId, key: now }) =>
-      nexusId !== undefined && now !== key && givenKey(progress, id) === key,
-  );
-}
-
-/** The key of the last REGISTER that a path answered with GOOD. */
-function givenKey(progress: Progress, pathId: string): ReservationKey | undefined {
-  const taken = attemptsAt(progress, pathId, 'register').filter(
-    ({ result }) => result.kind === 'good',
-  );
-  const command = taken.at(-1)?.command;
-  return command?.action === 'register' ? command.serviceActionKey : undefined;
+  return situation.paths.some(({ id, key: now }) => now !== key && givenKey(progress, id) === key);
 }
 
 /**

@@ -28,12 +28,15 @@ export function lacking({ paths }: Situation, key: ReservationKey): OwnPath[] {
 /**
  * The next step that brings every usable path to `key`, or takes back what must not have been
  * made.
+ * @param orElse the answer if the guest's data can't be drained now: by default, what called for
+ *   the repair is done, and the rest can wait
  * @returns undefined if there is nothing (more) to be done
  */
 export function repairMove(
   situation: Situation,
   progress: Progress,
   key: ReservationKey,
+  orElse = good,
 ): Move | undefined {
   if (key === 0n) return undefined;
   if (witnesses(situation, key).length === 0) return undoMove(situation, progress, key);
@@ -49,8 +52,7 @@ export function repairMove(
   const batch =
     proven.length > 0 && !situation.sequential ? proven : [...proven, ...anew(false)].slice(0, 1);
   if (batch.length === 0) return undefined;
-  // What called for the repair is done, if the data can't be drained now; the rest can wait.
-  return send(batch, 'drained', good);
+  return send(batch, 'drained', orElse);
 }
 
 /** Takes back registrations that have no witness. */
@@ -91,8 +93,7 @@ export function stillUnconfirmed(
   const confirmed = stands || witnesses(situation, key).length > 0;
   const open = [...situation.unconfirmed].filter((id) => {
     if (unsettled.has(id)) return true;
-    const path = situation.paths.find((each) => each.id === id);
-    const made = path?.key === undefined ? isForeign(situation, key) : path.key === key;
+    const made = situation.paths.some((path) => path.id === id && path.key === key);
     return made && !confirmed;
   });
   return new Set(open);

@@ -1,10 +1,11 @@
 /** Runs one goal on the paths: look, decide, send, look again, until there is an answer. */
 import type { Clock } from '../pr/clock.js';
 import type { Nexus } from '../pr/nexus.js';
-import { checkCondition, type PrOutcome } from '../pr/outcome.js';
+import { busy, checkCondition, type PrOutcome } from '../pr/outcome.js';
 import type { ReservationKey } from '../pr/reservation.js';
-import { internalTargetFailure, logicalUnitTimeOut } from '../pr/sense.js';
+import { internalTargetFailure, invalidFieldInCdb, logicalUnitTimeOut } from '../pr/sense.js';
 import { look } from './array-reader.js';
+import { leftBehind } from './changing-key.js';
 import type { ArrayView } from './array-view.js';
 import type { GateKeeper } from './gate-keeper.js';
 import type { Ledger, Reach } from './ledger.js';
@@ -16,6 +17,9 @@ import { stillUnconfirmed } from './repair.js';
 import type { Situation } from './situation.js';
 import type { Attempt, Move, Progress, Send, StepResult } from './step.js';
 import type { UnsettledCommand, UnsettledCommands } from './unsettled-commands.js';
+
+/** For data that passes no gate of ours (fencing rule 20). */
+const refused = checkCondition(invalidFieldInCdb);
 
 /** Steps of one goal; every plan ends by itself long before. */
 const stepsMax = 64;
@@ -91,7 +95,9 @@ export class Run {
   async #prepare(move: Move & { kind: 'send' }): Promise<PrOutcome | undefined> {
     const { gate, ledger, clock, onStoreFailure } = this.#context;
     const half = Math.max(0, (this.#deadline - clock.now()) / 2);
-    if (!(await gate.prepare(move.data, half))) return move.orElse;
+    const prepared = await gate.prepare(move.data, half);
+    if (prepared === 'busy') return move.orElse;
+    if (prepared === 'refused') return move.orElse === busy ? refused : move.orElse;
     ledger.expect(move.sends, new Set([this.#progress.key, this.#targetKey]));
     try {
       await ledger.save();
@@ -148,12 +154,13 @@ export class Run {
     const usable = [...this.#look.usable].filter((id) => !gone.has(id));
     this.#look = { view, usable: new Set(usable) };
     const situation = this.#situation();
-    ledger.unconfirmed = stillUnconfirmed(
-      situation,
-      this.#targetKey,
-      unsettled.paths,
-      this.#isFirstRegistration && registrationStands(situation, this.#progress, this.#targetKey),
-    );
+    const target = this.#targetKey;
+    const { key } = this.#progress;
+    const isFirst = this.#goal.kind === 'command' && key === 0n;
+    const stands = isFirst && registrationStands(situation, this.#progress, target);
+    const open = stillUnconfirmed(situation, target, unsettled.paths, stands);
+    const condemned = key === 0n ? [] : leftBehind(situation, this.#progress, key, target);
+    ledger.unconfirmed = new Set([...open, ...condemned]);
     return true;
   }
 
@@ -164,10 +171,6 @@ export class Run {
     const registers =
       command.action === 'register' || command.action === 'register-and-ignore-existing-key';
     return registers ? command.serviceActionKey : this.#progress.key;
-  }
-
-  get #isFirstRegistration(): boolean {
-    return this.#goal.kind === 'command' && this.#progress.key === 0n;
   }
 
   #situation(): Situation {

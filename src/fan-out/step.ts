@@ -13,9 +13,10 @@ export interface Send {
 
 /**
  * How the guest's data must stand while a step runs: 'any'; 'drained': nothing of it inside the
- * kernel, and nothing new; 'new-epoch': the same, and what passed before is never sent again.
+ * kernel, and nothing new; 'paused': the same if the gate holds all of it; 'new-epoch': the same
+ * again, and what passed before is never sent again.
  */
-export type DataState = 'any' | 'drained' | 'new-epoch';
+export type DataState = 'any' | 'drained' | 'paused' | 'new-epoch';
 
 /** What is to be done next, as judged from one view of the array. */
 export type Move =

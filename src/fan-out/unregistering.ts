@@ -1,4 +1,6 @@
 /** REGISTER with key 0 (fencing rule 9). Pure. */
+import { logicalUnitTimeOut } from '../pr/sense.js';
+import { repairMove } from './repair.js';
 import type { ReservationKey } from '../pr/reservation.js';
 import { busy, checkCondition, good } from '../pr/outcome.js';
 import { exhausted, mayTry, nextPath, refusal } from './attempts.js';
@@ -15,6 +17,8 @@ import {
 } from './situation.js';
 import { answer, type Move, type Progress, send } from './step.js';
 
+const timedOut = checkCondition(logicalUnitTimeOut);
+
 /**
  * The holder goes first, which ends the reservation, so that no unregistered path meets it. What
  * lies on paths out of reach is preempted from one within reach.
@@ -28,7 +32,12 @@ export function unregister(key: ReservationKey, situation: Situation, progress: 
   if (unreachableWith(situation, key).length > 0) {
     if (isForeign(situation, key)) return answer(busy);
     const path = nextPath(progress, holderFirst(reachable), 'preempt');
-    if (path === undefined) return exhausted(progress);
+    if (path === undefined) {
+      // Those within reach are unregistered already. One of them must have the key to preempt it.
+      const again =
+        reachable.length === 0 ? repairMove(situation, progress, key, timedOut) : undefined;
+      return again ?? exhausted(progress);
+    }
     const command = preemptCommand(key, key, typeToKeep(situation.view));
     return send([{ pathId: path.id, command }], 'drained');
   }

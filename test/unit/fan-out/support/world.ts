@@ -105,6 +105,11 @@ export class World {
     this.source.list = this.source.list.filter(({ id }) => id !== name);
   }
 
+  /** All there ever were. */
+  get paths(): SimulatedPath[] {
+    return [...this.#paths.values()];
+  }
+
   path(name: string): SimulatedPath {
     const path = this.#paths.get(name);
     if (path === undefined) throw new Error(`no path ${name}`);
