@@ -1,0 +1,41 @@
+import { ExitCode, Failure } from '../util/failure.js';
+import { multipathdWwid } from './device-map.js';
+import { interference } from './interference.js';
+import { unitName, type UnitDevice } from './logical-unit.js';
+import type { Multipathd } from './multipathd.js';
+import type { MultipathdClient } from './multipathd-client.js';
+import { rememberedKey } from './prkeys-file.js';
+import { MultipathdNotices, noNotices, type RegistrationNotices } from './registration-notices.js';
+
+/** Who is asked, and who asks. */
+export interface MultipathdAccess {
+  readonly multipathd: Pick<Multipathd, 'reservationKey'>;
+  readonly client: Pick<MultipathdClient, 'ask'>;
+  readonly isRoot: boolean;
+}
+
+/**
+ * Comes to terms with multipathd before the reservations of a device are served: as root it is told
+ * of each registration if it keeps keys, everybody else needs it to keep none (fencing rule 19).
+ * @param remembered what it remembers, by multipathd's name of the logical unit
+ * @throws Failure (refused) with what stands against it and what to do
+ */
+export async function relateToMultipathd(
+  device: UnitDevice,
+  { multipathd, client, isRoot }: MultipathdAccess,
+  remembered = rememberedKey,
+): Promise<RegistrationNotices> {
+  if (device.map === undefined) return noNotices;
+  const wwid = multipathdWwid(device.map);
+  const reservationKey = await multipathd.reservationKey(wwid);
+  const claims = { reservationKey, rememberedKey: remembered(wwid) };
+  const found = interference(claims, device.map.name, isRoot);
+  if (found !== undefined) {
+    throw new Failure(
+      ExitCode.refused,
+      `the reservations of ${unitName(device)} can't be served, since ${found.what}: ${found.advice}`,
+    );
+  }
+  const keeps = reservationKey.kind === 'known' && reservationKey.value !== undefined;
+  return keeps ? new MultipathdNotices(client, device.name) : noNotices;
+}
