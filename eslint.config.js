@@ -26,7 +26,7 @@ const mayImport = {
   emulated: ['pr', 'util'],
   frontends: [],
   multipath: ['native', 'pr', 'transports', 'util'],
-  native: [],
+  native: ['util'],
   nvme: ['pr'],
   pr: [],
   scsi: ['pr'],

@@ -1,11 +1,11 @@
 /** `holdfast serve`: disks and their guests, from start to drained end. */
 import type { Logger } from 'pino';
 import { ControlServer } from '../control/control-server.js';
+import { loadNativeAddon } from '../native/load-native-addon.js';
 import { ExitCode, Failure, messageOf } from '../util/failure.js';
 import { aborted } from '../util/aborted.js';
 import { endpointName } from './attachment.js';
 import { controlMethods } from './control-methods.js';
-import { loadNativeAddon } from './native-addon.js';
 import type { ProcessSignals } from './process-signals.js';
 import type { ServeOptions } from './serve-options.js';
 import type { ServedDisk } from './served-disk.js';

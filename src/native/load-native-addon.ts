@@ -1,5 +1,5 @@
-import { loadAddon, type NativeAddon } from '../native/addon.js';
 import { errnoOf, ExitCode, Failure, messageOf } from '../util/failure.js';
+import { loadAddon, type NativeAddon } from './addon.js';
 
 /** @throws Failure (addonMissing) when the data plane isn't built, or was built for another system. */
 export function loadNativeAddon(): NativeAddon {
