@@ -61,7 +61,7 @@ export class QuiesceLease implements DataPath {
 
   /** The client says that nothing of its data is inside the kernel. @param id of that `quiesce` */
   confirm(id: number): void {
-    if (this.#state !== 'stopping' || id !== this.#id) return;
+    if (this.#state !== 'stopping' || !this.#connected || id !== this.#id) return;
     this.#state = 'stopped';
     this.#tellWaiting();
   }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { PrCommand } from '../pr/command.js';
 import { checkCondition, type PrOutcome } from '../pr/outcome.js';
 import type { Sense } from '../pr/sense.js';
@@ -32,6 +33,8 @@ export class SharedUnit {
   private constructor(device: HostDevice, gate: UnitGate) {
     this.#device = device;
     this.#gate = gate;
+    // One for each handle, and those are bounded.
+    setMaxListeners(0, this.events);
   }
 
   /** @throws what `device.open` throws */

@@ -1,0 +1,448 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { registrationsPreempted } from '../../../src/pr/sense.js';
+import type { LogicalUnits } from '../../../src/prd/logical-units.js';
+import { PassedFds } from '../../../src/prd/passed-fds.js';
+import { PrdSession } from '../../../src/prd/prd-session.js';
+import { keysIn, persistentReserveIn } from '../../support/persistent-reservations.js';
+import { registerAndIgnore, readKeys } from '../emulated/support/commands.js';
+import { connectionPair } from './support/connections.js';
+import { disk, FakeFds, readOnlyDisk } from './support/fake-fds.js';
+import { foreign, FakeHost, ours } from './support/host.js';
+import { JsonClient } from './support/json-client.js';
+
+const registrantsOnly = 'write-exclusive-registrants-only';
+const initiator = 'iqn.2026-11.test:vm1';
+
+let fds: FakeFds;
+let host: FakeHost;
+let units: LogicalUnits;
+let ended: Promise<void>[];
+let clients: JsonClient[];
+let client: JsonClient;
+
+beforeEach(async () => {
+  fds = new FakeFds();
+  host = new FakeHost();
+  units = host.units();
+  ended = [];
+  clients = [];
+  client = await connect();
+});
+
+afterEach(async () => {
+  for (const { connection } of clients) connection.close();
+  await Promise.all(ended);
+  expect([...fds.open]).toEqual([]);
+});
+
+/** @param pid of the process that connects */
+async function connect(pid = process.pid): Promise<JsonClient> {
+  const connected = raw(pid);
+  expect(await connected.ask('hello', { version: 1 })).toMatchObject({ result: { version: 1 } });
+  return connected;
+}
+
+function raw(pid = process.pid): JsonClient {
+  const [theirs, server] = connectionPair(fds);
+  server.peer.pid = pid;
+  const passed = new PassedFds(fds.lane());
+  const services = { units, log: host.peerLog(), examine: fds.examine };
+  ended.push(new PrdSession(server, passed, services).run().then(() => passed.end()));
+  const connected = new JsonClient(theirs, fds);
+  clients.push(connected);
+  return connected;
+}
+
+/** @returns its handle */
+async function open(from = client, device = disk, params: object = {}): Promise<number> {
+  const { result } = await from.ask('open', params, device);
+  return (result as { handle: number }).handle;
+}
+
+function attach(from = client): Promise<number> {
+  return open(from, disk, { attach: { initiator } });
+}
+
+describe('a connection', () => {
+  it('begins with hello, in a version that both know', async () => {
+    const stranger = raw();
+    expect(await stranger.codeOf('readKeys', { handle: 1 })).toBe(-32001);
+    expect(await stranger.ask('hello', { version: 2 })).toMatchObject({
+      error: { code: -32002, data: { version: 1 } },
+    });
+    expect(await stranger.codeOf('hello', { version: 1 })).toBeUndefined();
+  });
+
+  it.each([
+    ['no JSON', '{', -32700],
+    ['a number', '5', -32600],
+    ['null', 'null', -32600],
+    ['a batch', '[{"jsonrpc":"2.0","id":1,"method":"hello","params":{"version":1}}]', -32600],
+    ['no version of JSON-RPC', '{"id":1,"method":"hello"}', -32600],
+    ['an unknown method', '{"jsonrpc":"2.0","id":1,"method":"__proto__"}', -32601],
+    ['no parameters', '{"jsonrpc":"2.0","id":1,"method":"reserve"}', -32602],
+    ['a wrong key', reserveLine('"a1"'), -32602],
+    ['a key that is too long', reserveLine('"0x11111111111111111"'), -32602],
+    ['an unknown member', '{"jsonrpc":"2.0","id":1,"method":"clear","params":{"x":1}}', -32602],
+    [
+      'a handle that is none',
+      '{"jsonrpc":"2.0","id":1,"method":"close","params":{"handle":7}}',
+      -32007,
+    ],
+    ['half a byte', scsiLine('"5e000"'), -32602],
+    ['a CDB of 33 bytes', scsiLine(`"${'00'.repeat(33)}"`), -32602],
+  ])('goes on after %s', async (_, line, code) => {
+    client.line(line);
+    expect((await client.answer()).error?.code).toBe(code);
+    expect(client.closed).toBe(false);
+  });
+
+  it('passes over empty lines and answers no notification', async () => {
+    client.line('');
+    client.line('{"jsonrpc":"2.0","method":"clear","params":{"handle":1,"key":"0x1"}}');
+    expect(await client.codeOf('readKeys', { handle: 1 })).toBe(-32007);
+  });
+
+  it('ends with a line that is too long', async () => {
+    client.line('x'.repeat(65_537));
+    await client.until(() => client.closed);
+    expect(host.log.join()).toContain('too long');
+  });
+
+  it('refuses more requests than may wait', async () => {
+    let release: () => void = () => undefined;
+    host.beforeOpen = () =>
+      new Promise((resolve) => {
+        release = resolve;
+      });
+    const opening = Array.from({ length: 32 }, () => client.ask('open', {}, disk));
+    expect(await client.codeOf('readKeys', { handle: 1 })).toBe(-32009);
+    release();
+    const codes = (await Promise.all(opening)).map(({ error }) => error?.code);
+    expect(codes).toEqual(codes.map(() => undefined));
+  });
+
+  it('ends when its answers are not read', async () => {
+    const server = client.connection.other;
+    if (server === undefined) throw new Error('no server');
+    server.stuckBytes = 5 * 2 ** 20;
+    await client.ask('readKeys', { handle: 1 });
+    await client.until(() => client.closed);
+    expect(host.log.join()).toContain('does not read');
+  });
+});
+
+describe('open', () => {
+  it('tells what the descriptor leads to and what it allows', async () => {
+    expect(await client.ask('open', {}, disk)).toMatchObject({
+      result: { handle: 1, wwid: host.wwid, name: host.name, writable: true },
+    });
+    expect(await client.ask('open', {}, readOnlyDisk)).toMatchObject({
+      result: { handle: 2, writable: false },
+    });
+    expect(host.opens).toBe(1);
+  });
+
+  it('needs a descriptor, of a device, of a whole logical unit', async () => {
+    expect(await client.codeOf('open')).toBe(-32003);
+    expect(await client.codeOf('open', {}, { refusal: 'no device' })).toBe(-32004);
+    expect(await client.codeOf('open', {}, { ...disk, number: '253:1' })).toBe(-32005);
+    host.beforeOpen = () => Promise.reject(new Error('no path'));
+    expect(await client.codeOf('open', {}, disk)).toBe(-32005);
+    expect(host.opens).toBe(0);
+  });
+
+  it('ends the connection for a descriptor that nobody takes', async () => {
+    client.line('{"jsonrpc":"2.0","id":1,"method":"readKeys","params":{"handle":1}}', disk);
+    await client.until(() => client.closed);
+    expect(host.log.join()).toContain('no request takes');
+  });
+
+  it('ends the connection for two descriptors, and for a flood of them', async () => {
+    const second = await connect();
+    client.line('{"jsonrpc":"2.0","id":1,"method":"open","params":{}}', disk, disk);
+    second.line(
+      '{"jsonrpc":"2.0","id":1,"method":"open","params":{}}',
+      ...new Array<typeof disk>(250).fill(disk),
+    );
+    await client.until(() => client.closed);
+    await second.until(() => second.closed);
+  });
+
+  it('takes the descriptors of requests that arrive together in their order', async () => {
+    const line = (id: number) => `{"jsonrpc":"2.0","id":${id},"method":"open","params":{}}`;
+    client.line(line(1), disk);
+    client.line(line(2), readOnlyDisk);
+    expect(await client.answer(1)).toMatchObject({ result: { writable: true } });
+    expect(await client.answer(2)).toMatchObject({ result: { writable: false } });
+  });
+
+  it('allows so many handles, and more after some were closed', async () => {
+    for (let count = 0; count < 64; count++) await open();
+    expect(await client.codeOf('open', {}, disk)).toBe(-32009);
+    expect(await client.codeOf('close', { handle: 5 })).toBeUndefined();
+    expect(await client.codeOf('readKeys', { handle: 5 })).toBe(-32007);
+    expect(await client.codeOf('open', {}, disk)).toBeUndefined();
+  });
+
+  it('lets the logical unit go with the last handle', async () => {
+    const handle = await open();
+    await client.ask('close', { handle });
+    await expect.poll(() => host.reservations).toBeUndefined();
+    await open();
+    expect(host.opens).toBe(2);
+  });
+});
+
+describe('generic commands', () => {
+  it('take a logical unit through all states', async () => {
+    const handle = await open();
+    const good = { result: null };
+    const type = registrantsOnly;
+    const keys = { handle, key: '0xa1' };
+    expect(await client.ask('register', { handle, newKey: '0xa1' })).toMatchObject(good);
+    expect(await client.ask('reserve', { ...keys, type })).toMatchObject(good);
+    expect(await client.ask('readReservation', { handle })).toMatchObject({
+      result: { generation: 1, reservation: { key: '0xa1', type } },
+    });
+    await host.reservations?.execute(foreign, registerAndIgnore(0xb2n));
+    expect(await client.ask('readKeys', { handle })).toMatchObject({
+      result: { keys: ['0xa1', '0xb2'] },
+    });
+    const preempt = { ...keys, victimKey: '0xb2', type, abort: true };
+    expect(await client.ask('preempt', preempt)).toMatchObject(good);
+    expect(await client.ask('readFullStatus', { handle })).toMatchObject({
+      result: { registrations: [{ key: '0xa1', nexus: ours.id, holds: type }] },
+    });
+    expect(await client.ask('release', { ...keys, type })).toMatchObject(good);
+    const ignoring = { handle, newKey: '0xc3', ignoreKey: true };
+    expect(await client.ask('register', ignoring)).toMatchObject(good);
+    expect(await client.ask('clear', { handle, key: '0xc3' })).toMatchObject(good);
+    expect(await client.ask('readKeys', { handle })).toMatchObject({ result: { keys: [] } });
+    expect(await client.ask('reportCapabilities', { handle })).toMatchObject({
+      result: { persistThroughPowerLoss: true },
+    });
+  });
+
+  it('say exactly why they did nothing', async () => {
+    const handle = await open();
+    const type = registrantsOnly;
+    expect(await client.codeOf('reserve', { handle, key: '0x1', type })).toBe(-32020);
+    await client.ask('register', { handle, newKey: '0x1' });
+    const nobody = { handle, key: '0x1', victimKey: '0x0', type };
+    expect(await client.ask('preempt', nobody)).toMatchObject({
+      error: { code: -32021, data: { senseKey: 5, asc: 0x26, ascq: 0 } },
+    });
+  });
+
+  it('change nothing by a read-only descriptor', async () => {
+    const handle = await open(client, readOnlyDisk);
+    expect(await client.codeOf('register', { handle, newKey: '0x1' })).toBe(-32006);
+    const cdb = '5f000000000000001800';
+    const dataOut = '00'.repeat(24);
+    expect(await client.codeOf('scsi', { handle, cdb, dataOut })).toBe(-32006);
+    expect(await client.codeOf('readKeys', { handle })).toBeUndefined();
+  });
+
+  it('tell all who have it open that something changed', async () => {
+    const other = await connect();
+    const theirs = await open(other);
+    const handle = await open();
+    await client.ask('register', { handle, newKey: '0x1' });
+    expect(await other.notified('changed')).toEqual({ handle: theirs });
+  });
+});
+
+describe('scsi', () => {
+  it('carries status, sense and data', async () => {
+    const handle = await open();
+    const list = `${'00'.repeat(8)}00000000000000a1${'00'.repeat(8)}`;
+    const register = { handle, cdb: '5f000000000000001800', dataOut: list };
+    expect(await client.ask('scsi', register)).toMatchObject({
+      result: { status: 0, sense: '', dataIn: '' },
+    });
+    const read = await client.ask('scsi', { handle, cdb: persistentReserveIn('readKeys').cdb });
+    const { dataIn } = read.result as { dataIn: string };
+    expect(keysIn(Buffer.from(dataIn, 'hex'))).toEqual([0xa1n]);
+    const conflict = { handle, cdb: '5f010500000000001800', dataOut: '00'.repeat(24) };
+    expect(await client.ask('scsi', conflict)).toMatchObject({ result: { status: 0x18 } });
+  });
+
+  it.each([
+    ['READ(10)', '28000000000000000100'],
+    ['WRITE BUFFER', '3b020000000000020000'],
+    ['INQUIRY', '120000006000'],
+    ['SG_IO of a long CDB', '7f'.padEnd(64, '0')],
+  ])('carries no %s', async (_, cdb) => {
+    const handle = await open();
+    const { result } = await client.ask('scsi', { handle, cdb });
+    const { status, sense } = result as { status: number; sense: string };
+    expect(status).toBe(2);
+    expect(sense.slice(4, 6) + sense.slice(24, 28)).toBe('052000');
+  });
+
+  it('gives a unit attention once', async () => {
+    const handle = await open();
+    host.attention(registrationsPreempted);
+    const cdb = persistentReserveIn('readKeys').cdb;
+    expect(await client.ask('scsi', { handle, cdb })).toMatchObject({ result: { status: 2 } });
+    expect(await client.ask('scsi', { handle, cdb })).toMatchObject({ result: { status: 0 } });
+  });
+});
+
+describe('an attached client', () => {
+  it('is held until the state is verified, and whenever the core says so', async () => {
+    const handle = await attach();
+    const first = await client.notified('quiesce');
+    expect(first).toMatchObject({ handle, id: 1 });
+    const { epoch } = await client.notified('resume');
+    host.gate?.close();
+    const drained = host.gate?.drained(60_000);
+    const { id } = await client.notified('quiesce');
+    expect(await client.codeOf('quiesced', { handle, id })).toBeUndefined();
+    expect(await drained).toBe(true);
+    host.gate?.open();
+    expect(await client.notified('resume')).toEqual({ handle, id, epoch });
+    host.gate?.beginEpoch();
+    host.gate?.close();
+    host.gate?.open();
+    expect(await client.notified('resume')).not.toMatchObject({ epoch });
+  });
+
+  it('gets the answer to open before it hears of the handle', async () => {
+    const order: string[] = [];
+    const { connection } = client;
+    const send = connection.arrive.bind(connection);
+    connection.arrive = (data, fds) => {
+      order.push(data.toString().includes('"method"') ? 'notification' : 'answer');
+      send(data, fds);
+    };
+    await attach();
+    await client.notified('resume');
+    expect(order[0]).toBe('answer');
+  });
+
+  it('needs a descriptor that allows changes', async () => {
+    expect(await client.codeOf('open', { attach: { initiator } }, readOnlyDisk)).toBe(-32006);
+    expect(await client.codeOf('open', { attach: { initiator: 'me' } }, disk)).toBe(-32602);
+  });
+
+  it('is the only one to change anything', async () => {
+    await attach();
+    const other = await connect();
+    const handle = await open(other);
+    expect(await other.codeOf('register', { handle, newKey: '0x1' })).toBe(-32008);
+    expect(await other.codeOf('readKeys', { handle })).toBeUndefined();
+    expect(await other.codeOf('open', { attach: { initiator } }, disk)).toBe(-32008);
+    expect(await other.codeOf('quiesced', { handle, id: 1 })).toBe(-32010);
+    expect(await other.codeOf('conflictMet', { handle })).toBe(-32010);
+  });
+
+  it('leaves its place in order', async () => {
+    const handle = await attach();
+    await client.ask('close', { handle });
+    const other = await connect();
+    expect(await other.codeOf('open', { attach: { initiator } }, disk)).toBeUndefined();
+  });
+
+  it('comes back after its connection was lost, and is held until told', async () => {
+    await open(await connect());
+    await attach();
+    client.connection.close();
+    await ended[0];
+    client = await connect();
+    host.gate?.close();
+    const drained = host.gate?.drained(60_000);
+    expect(await drained).toBe(false);
+    const handle = await attach();
+    const { id } = await client.notified('quiesce');
+    const again = host.gate?.drained(60_000);
+    await client.ask('quiesced', { handle, id });
+    expect(await again).toBe(true);
+    expect(client.notifications.map(({ method }) => method)).not.toContain('resume');
+    host.gate?.open();
+    await client.notified('resume');
+  });
+
+  it('keeps its place from others while its process lives', async () => {
+    await open(await connect());
+    const serving = await connect(process.ppid);
+    await attach(serving);
+    serving.connection.close();
+    await ended[2];
+    expect(await client.codeOf('open', { attach: { initiator } }, disk)).toBe(-32008);
+    const handle = await open();
+    expect(await client.codeOf('register', { handle, newKey: '0x1' })).toBe(-32008);
+  });
+
+  it('is replaced when its process is gone, by the same initiator while it is registered', async () => {
+    await open(await connect());
+    const serving = await connect(2 ** 22 + 1);
+    await attach(serving);
+    serving.connection.close();
+    await ended[2];
+    host.isRegistered = true;
+    const another = { attach: { initiator: 'iqn.2026-11.test:vm2' } };
+    expect(await client.codeOf('open', another, disk)).toBe(-32008);
+    expect(await client.codeOf('open', { attach: { initiator } }, disk)).toBeUndefined();
+  });
+
+  it('gets unit attentions as they come, and in their place nobody', async () => {
+    const handle = await attach();
+    host.attention(registrationsPreempted);
+    expect(await client.notified('unitAttention')).toEqual({
+      handle,
+      senseKey: 6,
+      asc: 0x2a,
+      ascq: 5,
+    });
+    const other = await connect();
+    const theirs = await open(other);
+    host.attention(registrationsPreempted);
+    const cdb = persistentReserveIn('readKeys').cdb;
+    expect(await other.ask('scsi', { handle: theirs, cdb })).toMatchObject({
+      result: { status: 0 },
+    });
+  });
+
+  it('tells of a conflict that its data met', async () => {
+    const handle = await attach();
+    const met = new Promise<void>((resolve) => {
+      if (host.gate !== undefined) host.gate.onConflict = resolve;
+    });
+    await client.ask('conflictMet', { handle });
+    await met;
+  });
+});
+
+it('closes what it used when its connection ends in the middle of a command', async () => {
+  let release: () => void = () => undefined;
+  const handle = await open();
+  const slow = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const unit = host.reservations;
+  if (unit === undefined) throw new Error('not open');
+  const execute = unit.execute.bind(unit);
+  unit.execute = async (...args) => {
+    await slow;
+    return execute(...args);
+  };
+  void client.ask('readKeys', { handle });
+  await new Promise(setImmediate);
+  client.connection.close();
+  await new Promise(setImmediate);
+  expect(host.reservations).toBe(unit);
+  release();
+  await Promise.all(ended);
+  expect(host.reservations).toBeUndefined();
+  expect(await execute(ours, readKeys)).toMatchObject({ status: 'good' });
+});
+
+function reserveLine(key: string): string {
+  return `{"jsonrpc":"2.0","id":1,"method":"reserve","params":{"handle":1,"type":"${registrantsOnly}","key":${key}}}`;
+}
+
+function scsiLine(cdb: string): string {
+  return `{"jsonrpc":"2.0","id":1,"method":"scsi","params":{"handle":1,"cdb":${cdb}}}`;
+}
