@@ -65,7 +65,7 @@ export type PrCommandJson = v.InferInput<typeof prCommandSchema>;
 export type PrOutcomeJson =
   | { status: 'good'; data?: PrDataJson }
   | { status: 'reservation-conflict' | 'busy' | 'task-set-full' }
-  | { status: 'check-condition'; sense: Sense };
+  | { status: 'check-condition'; sense: Pick<Sense, 'senseKey' | 'asc' | 'ascq'> };
 
 export type PrDataJson =
   | { action: 'read-keys'; generation: number; keys: string[] }
@@ -87,6 +87,10 @@ export interface RegistrationJson {
 }
 
 export function outcomeToJson(outcome: PrOutcome): PrOutcomeJson {
+  if (outcome.status === 'check-condition') {
+    const { senseKey, asc, ascq } = outcome.sense;
+    return { status: outcome.status, sense: { senseKey, asc, ascq } };
+  }
   if (outcome.status !== 'good') return outcome;
   return outcome.data === undefined
     ? { status: 'good' }

@@ -69,6 +69,10 @@ export const reservationConflict: PrOutcome = { status: 'reservation-conflict' }
 export const busy: PrOutcome = { status: 'busy' };
 export const taskSetFull: PrOutcome = { status: 'task-set-full' };
 
+export function goodWith(data: PrInData): PrOutcome {
+  return { status: 'good', data };
+}
+
 export function checkCondition(sense: Sense): PrOutcome {
   return { status: 'check-condition', sense };
 }

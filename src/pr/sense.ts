@@ -3,6 +3,11 @@ export interface Sense {
   readonly senseKey: number;
   readonly asc: number;
   readonly ascq: number;
+  /**
+   * The sense data as a device gave it, in its own format, at most 96 bytes: what an initiator is
+   * shown then, so that nothing of it is lost.
+   */
+  readonly raw?: Uint8Array;
 }
 
 const hardwareError = 0x4;

@@ -13,7 +13,9 @@ export type TransportId =
   | { readonly protocol: 'srp'; readonly initiatorPort: bigint }
   | IscsiTransportId
   | { readonly protocol: 'sas'; readonly address: bigint }
-  | { readonly protocol: 'sop'; readonly routingId: number };
+  | { readonly protocol: 'sop'; readonly routingId: number }
+  /** What a device showed and none of the above fits: kept as it is, whatever it means. */
+  | { readonly protocol: 'other'; readonly bytes: Uint8Array };
 
 export interface IscsiTransportId {
   readonly protocol: 'iscsi';
@@ -40,6 +42,8 @@ export function formatTransportId(id: TransportId): string {
       return `sas.${hex(id.address, 16)}`;
     case 'sop':
       return `sop.${hex(BigInt(id.routingId), 4)}`;
+    case 'other':
+      return `other.${Buffer.from(id.bytes).toString('hex')}`;
   }
 }
 

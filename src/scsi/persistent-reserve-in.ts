@@ -71,7 +71,7 @@ function encodeStatus(registration: FullStatusDescriptor): Buffer {
 }
 
 /** Bits of PERSISTENT RESERVATION TYPE MASK, the two bytes taken as one big-endian integer. */
-const typeMaskBits: Readonly<Record<ReservationType, number>> = {
+export const typeMaskBits: Readonly<Record<ReservationType, number>> = {
   'write-exclusive': 0x0200,
   'exclusive-access': 0x0800,
   'write-exclusive-registrants-only': 0x2000,

@@ -4,7 +4,7 @@ import { encodeSense, type SenseFormat } from './sense.js';
 
 export interface ScsiResponse {
   readonly status: ScsiStatus;
-  /** Empty or at most 28 bytes: virtio-scsi's sense buffer has 96. */
+  /** At most 96 bytes, as virtio-scsi's sense buffer. */
   readonly sense: Buffer;
   /** Cut to the CDB's allocation length; whether the initiator's buffers hold it is not known. */
   readonly dataIn: Buffer;

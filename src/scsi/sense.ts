@@ -61,8 +61,12 @@ export function invalidParameterField(byte: number, bit?: number): ScsiSense {
 
 export type SenseFormat = 'fixed' | 'descriptor';
 
-/** Current sense data of 18 bytes (fixed) or 8 to 28 bytes (descriptor). */
+/**
+ * Current sense data of 18 bytes (fixed) or 8 to 28 bytes (descriptor); a device's own as it is,
+ * whose response code says which format that is.
+ */
 export function encodeSense(sense: ScsiSense, format: SenseFormat): Buffer {
+  if (sense.raw !== undefined) return Buffer.from(sense.raw);
   return format === 'fixed' ? encodeFixed(sense) : encodeDescriptors(sense);
 }
 

@@ -21,6 +21,7 @@ const isidSeparator = ',i,0x';
 
 export function encodeTransportId(id: TransportId): Buffer {
   if (id.protocol === 'iscsi') return encodeIscsi(id);
+  if (id.protocol === 'other') return Buffer.from(id.bytes);
   const data = Buffer.alloc(transportIdLengthMin);
   data[0] = protocols[id.protocol];
   switch (id.protocol) {
@@ -76,6 +77,17 @@ export function decodeTransportIds(list: Buffer, at: number): Decoded<TransportI
     offset += length;
   }
   return { value: ids };
+}
+
+/**
+ * A TransportID that a device shows. One of an unknown protocol or format, or that is malformed,
+ * becomes 'other': devices invent some, and who looks at them may know what they mean.
+ * @param data the whole TransportID
+ */
+export function decodeShownTransportId(data: Buffer): TransportId {
+  const isWhole = data.length >= iscsiHeaderLength && data.length === transportIdLength(data);
+  const known = isWhole ? decodeTransportId(data) : undefined;
+  return known ?? { protocol: 'other', bytes: new Uint8Array(data) };
 }
 
 function transportIdLength(data: Buffer): number {
