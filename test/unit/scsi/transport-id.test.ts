@@ -1,7 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type TransportId } from '../../../src/pr/transport-id.js';
-import { decodeTransportIds, encodeTransportId } from '../../../src/scsi/transport-id.js';
+import { formatTransportId, type TransportId } from '../../../src/pr/transport-id.js';
+import {
+  decodeShownTransportId,
+  decodeTransportIds,
+  encodeTransportId,
+} from '../../../src/scsi/transport-id.js';
+import { transportIds } from './support/arbitraries.js';
 import { bytes, groups } from './support/bytes.js';
 
 const golden: [string, TransportId, string][] = [
@@ -112,29 +117,6 @@ it('takes an iSCSI name in any case, and compares in lower case', () => {
   });
 });
 
-const uint64 = fc.bigInt(0n, 2n ** 64n - 1n);
-const uint16 = fc.nat(0xffff);
-const transportIds: fc.Arbitrary<TransportId> = fc.oneof(
-  fc.record({ protocol: fc.constant('fibre-channel' as const), portName: uint64 }),
-  fc.record({
-    protocol: fc.constant('parallel-scsi' as const),
-    scsiAddress: uint16,
-    relativeTargetPort: uint16,
-  }),
-  fc.record({ protocol: fc.constant('sbp' as const), eui64: uint64 }),
-  fc.record({
-    protocol: fc.constant('srp' as const),
-    initiatorPort: fc.bigInt(0n, 2n ** 128n - 1n),
-  }),
-  fc.record({
-    protocol: fc.constant('iscsi' as const),
-    name: fc.stringMatching(/^iqn\.2026-0[1-9]\.[a-z0-9][a-z0-9.:-]{0,200}$/),
-    isid: fc.option(fc.bigInt(0n, 2n ** 48n - 1n), { nil: undefined }),
-  }),
-  fc.record({ protocol: fc.constant('sas' as const), address: uint64 }),
-  fc.record({ protocol: fc.constant('sop' as const), routingId: uint16 }),
-);
-
 it('decodes what it encodes, any number of them', () => {
   fc.assert(
     fc.property(fc.array(transportIds, { maxLength: 8 }), (ids) => {
@@ -153,4 +135,35 @@ it('decodes or refuses any bytes', () => {
     }),
     { numRuns: 2000 },
   );
+});
+
+describe('as a device shows it', () => {
+  it.each(golden)('%s', (_, id, hex) => {
+    expect(decodeShownTransportId(bytes(hex))).toEqual(id);
+  });
+
+  const strange: [string, string][] = [
+    ['nothing', ''],
+    ['half a header', '0500'],
+    ['an unknown protocol', '0f 000000 5000c50012345678 000000000000000000000000'],
+    ['an unknown format', '86 000000 5000c50012345678 000000000000000000000000'],
+    ['iSCSI without a name', `45 00 0014 ${'00'.repeat(20)}`],
+    ['SAS, too long', `06 000000 5000c50012345678 ${'00'.repeat(16)}`],
+  ];
+  it.each(strange)('%s is kept as it is', (_, hex) => {
+    const id = decodeShownTransportId(bytes(hex));
+    expect(id).toEqual({ protocol: 'other', bytes: new Uint8Array(bytes(hex)) });
+    expect(groups(encodeTransportId(id))).toBe(groups(bytes(hex)));
+    expect(formatTransportId(id)).toBe(`other.${bytes(hex).toString('hex')}`);
+  });
+
+  it('is shown on with the same bytes, or means the same', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 64 }), (data) => {
+        const id = decodeShownTransportId(Buffer.from(data));
+        expect(decodeShownTransportId(encodeTransportId(id))).toEqual(id);
+        if (id.protocol === 'other') expect(id.bytes).toEqual(data);
+      }),
+    );
+  });
 });
