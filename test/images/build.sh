@@ -2,8 +2,8 @@
 # build.sh [IMAGE...]
 #
 # Makes what the interop tests run, from Debian packages, under .cache/images of this checkout:
-# every image below but qemu-11, or those named. One that is there is made again only when a file
-# of this directory has changed.
+# the first four of the images below, or those named. One that is there is made again only when a
+# file that makes it has changed.
 #
 #   trixie      tree with QEMU 10, libvirt's QEMU driver, libblkio, fio, GRUB, user-mode Linux,
 #               sg3-utils, fence_scsi, iscsi-test-cu
@@ -11,6 +11,10 @@
 #   uml-guest   initramfs's for user-mode Linux
 #   grub        GRUB's boot.img and core.img, which reads /grub.cfg of the first partition
 #   qemu-11     tree with QEMU 11
+#   lab-root    packed root of a lab machine, a multipath host: multipathd, LIO, iSCSI, NVMe, Node.js,
+#               sg3-utils, fence_scsi, fence_mpath, qemu-pr-helper, user-mode Linux with an initramfs
+#   lab-kernel-6.1, lab-kernel-6.12, lab-kernel-7
+#               Debian's kernel for it, newest of that line, with an initramfs and packed modules
 set -eu
 
 here=$(dirname "$(realpath "$0")")
@@ -33,7 +37,11 @@ make_trixie() { # DEST
 libvirt-qemu:x:64055:64055::/var/lib/libvirt:/bin/false' >"$1/etc/passwd"
   echo 'root:x:0:
 libvirt-qemu:x:64055:' >"$1/etc/group"
-  # Emulated processors compile Python for minutes. A file's time may not outlast an initramfs.
+  compile_python "$1"
+}
+
+# Emulated processors compile Python for minutes. A file's time may not outlast an initramfs.
+compile_python() { # TREE
   "$here/enter.sh" "$1" python3 -m compileall -q --invalidation-mode unchecked-hash \
     /usr/lib/python3.13 /usr/lib/python3 /usr/share/fence
 }
@@ -45,6 +53,12 @@ clustering='/usr/bin/sg_persist /usr/bin/sg_turs /usr/bin/sg_inq /usr/bin/sg_vpd
   /usr/bin/sg_reset /usr/sbin/fence_scsi /usr/share/fence /usr/share/cluster
   /usr/bin/python3 /usr/lib/python3.13 /usr/lib/python3'
 
+guest_initramfs() { # OUTPUT MODULES 'MODULE...' PATH...
+  output=$1
+  shift
+  "$here/initramfs.sh" "$output" "$here/guest-init" "$images/trixie" "$@"
+}
+
 make_qemu_guest() { # DEST
   "$here/debian-tree.sh" --alone "$1/tree" bookworm 'linux-image-6\.1\.0-[0-9]*-cloud-amd64'
   version=$(ls "$1/tree/lib/modules")
@@ -53,9 +67,8 @@ make_qemu_guest() { # DEST
   drivers='virtio_pci virtio_console virtio_blk virtio_scsi sd_mod sg'
   # shellcheck disable=SC2086  # lists of paths
   {
-    "$here/initramfs.sh" "$1/initramfs" "$images/trixie" "$modules" "$drivers" $file_systems
-    "$here/initramfs.sh" "$1/cluster-initramfs" "$images/trixie" "$modules" "$drivers" \
-      $file_systems $clustering
+    guest_initramfs "$1/initramfs" "$modules" "$drivers" $file_systems
+    guest_initramfs "$1/cluster-initramfs" "$modules" "$drivers" $file_systems $clustering
   }
   rm -r "$1/tree"
 }
@@ -65,12 +78,10 @@ make_uml_guest() { # DEST
   drivers='virtio_blk virtio_scsi sd_mod sg'
   # shellcheck disable=SC2086  # lists of paths
   {
-    "$here/initramfs.sh" "$1/initramfs" "$images/trixie" "$modules" "$drivers" \
-      $file_systems /usr/bin/fio
-    "$here/initramfs.sh" "$1/cluster-initramfs" "$images/trixie" "$modules" "$drivers" \
-      $file_systems $clustering
+    guest_initramfs "$1/initramfs" "$modules" "$drivers" $file_systems /usr/bin/fio
+    guest_initramfs "$1/cluster-initramfs" "$modules" "$drivers" $file_systems $clustering
   }
-  "$here/initramfs.sh" "$1/iscsi-initramfs" "$images/trixie" "$modules" \
+  guest_initramfs "$1/iscsi-initramfs" "$modules" \
     "$drivers target_core_pscsi iscsi_target_mod" /usr/bin/iscsi-test-cu
 }
 
@@ -89,18 +100,94 @@ make_qemu_11() { # DEST
   "$here/debian-tree.sh" "$1" trixie,trixie-backports qemu-system-x86
 }
 
+make_lab_root() { # DEST
+  tree=$1/tree
+  "$here/debian-tree.sh" --alone "$tree" trixie base-files
+  "$here/debian-tree.sh" "$tree" trixie base-passwd bash coreutils dash findutils grep gzip mawk \
+    procps sed tar util-linux mount busybox-static e2fsprogs fio iproute2 iputils-ping kmod nftables \
+    strace udev multipath-tools open-iscsi nvme-cli nodejs fence-agents-scsi fence-agents-mpath \
+    qemu-system-common
+  # As in trixie above; and the library that an addon built on Debian 12 asks for.
+  "$here/debian-tree.sh" --alone "$tree" bookworm sg3-utils 'libsgutils2-[0-9.]*-2' libaio1
+  cp "$images/trixie/usr/bin/linux.uml" "$tree/usr/bin"
+
+  mkdir -p "$tree/usr/lib/lab" "$tree/etc/target" "$tree/var/target/pr" "$tree/lab"
+  cp "$here/lab/init" "$images/uml-guest/cluster-initramfs" "$tree/usr/lib/lab"
+  cp "$here/agent" "$tree/usr/bin"
+  # What maintainer scripts would have added.
+  [ -e "$tree/usr/bin/sh" ] || ln -s dash "$tree/usr/bin/sh"
+  ln -sf mawk "$tree/usr/bin/awk"
+  for list in passwd group; do
+    cp "$tree/usr/share/base-passwd/$list.master" "$tree/etc/$list"
+  done
+  echo 'holdfast:x:1000:1000::/tmp:/bin/sh' >>"$tree/etc/passwd"
+  echo 'holdfast:x:1000:' >>"$tree/etc/group"
+  compile_python "$tree"
+
+  (cd "$tree/usr/share" && rm -rf doc info i18n locale man nodejs/corepack)
+  mkfs.erofs -zlz4 "$1/root.erofs" "$tree" >/dev/null
+  rm -r "$tree"
+}
+
+# libcrc32c of Linux until 6.12 doesn't load without the first.
+lab_boot_modules='crc32c_generic virtio_pci virtio_blk erofs overlay'
+lab_modules='virtio_net configfs loop ext4 brd
+  scsi_mod sd_mod sg scsi_debug scsi_dh_alua
+  dm-mod dm-multipath dm-service-time dm-round-robin dm-queue-length dm-delay dm-flakey
+  target_core_mod target_core_file target_core_iblock target_core_pscsi tcm_loop
+  iscsi_target_mod iscsi_tcp nf_tables
+  nvme nvme-core nvme-fabrics nvme-loop nvme-tcp nvmet nvmet-tcp
+  crc32c_generic crc32c-intel crct10dif_generic crct10dif-pclmul crc-t10dif'
+
+make_lab_kernel() { # DEST SUITE PACKAGE...
+  dest=$1 suite=$2
+  shift 2
+  "$here/debian-tree.sh" --alone "$dest/tree" "$suite" "$@"
+  modules=$(find "$dest/tree" -path '*/lib/modules/*' -prune -type d)
+  mv "$(find "$dest/tree" -name 'vmlinuz*' -type f)" "$dest/vmlinuz"
+  "$here/initramfs.sh" "$dest/initramfs" "$here/lab/initramfs-init" "$images/trixie" "$modules" \
+    "$lab_boot_modules"
+  "$here/modules.sh" "$dest/modules" "$modules" "$images/trixie/usr/bin/busybox" "$lab_modules" \
+    >/dev/null
+  # Where the packed root has its /lib.
+  mkdir "$dest/modules/usr"
+  mv "$dest/modules/lib" "$dest/modules/usr"
+  mkfs.erofs -zlz4 "$dest/modules.erofs" "$dest/modules" >/dev/null
+  rm -r "$dest/tree" "$dest/modules"
+}
+
+make_lab_kernel_6_1() { # DEST
+  make_lab_kernel "$1" bookworm 'linux-image-6\.1\.0-[0-9]*-amd64'
+}
+
+make_lab_kernel_6_12() { # DEST
+  make_lab_kernel "$1" trixie 'linux-image-6\.12\.[0-9]*+deb13-amd64'
+}
+
+make_lab_kernel_7() { # DEST
+  make_lab_kernel "$1" trixie-backports 'linux-binary-7\.[0-9.]*+deb13-amd64' \
+    'linux-modules-7\.[0-9.]*+deb13-amd64'
+}
+
+recipe_of() { # IMAGE
+  case $1 in
+    lab-*) find "$here" -type f -print0 ;;
+    *) find "$here" -maxdepth 1 -type f -print0 ;;
+  esac | sort -z | xargs -0 cat | sha256sum
+}
+
 mkdir -p "$images"
 exec 9>"$images/lock"
 flock 9
 
-recipe=$(cat "$here"/* | sha256sum)
 for image in ${*:-trixie qemu-guest uml-guest grub}; do
+  recipe=$(recipe_of "$image")
   made_by=$(cat "$images/$image/.recipe" 2>/dev/null || true)
   [ "$made_by" != "$recipe" ] || continue
   echo "making test image $image" >&2
   rm -rf "$images/$image" "$images/$image.new"
   mkdir "$images/$image.new"
-  "make_$(echo "$image" | tr - _)" "$images/$image.new"
+  "make_$(echo "$image" | tr .- __)" "$images/$image.new"
   echo "$recipe" >"$images/$image.new/.recipe"
   mv "$images/$image.new" "$images/$image"
 done

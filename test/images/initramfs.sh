@@ -1,23 +1,22 @@
 #!/bin/sh
-# initramfs.sh OUTPUT TREE MODULES 'MODULE...' PATH...
+# initramfs.sh OUTPUT INIT TREE MODULES 'MODULE...' PATH...
 #
-# Makes a guest's initramfs: guest-init, busybox and the PATHs inside TREE, files or directories,
-# with the libraries that programs and extension modules among them need, all taken from TREE, and
-# the kernel modules with what they depend on, out of MODULES, the directory named after the
-# kernel's version.
+# Makes an initramfs: the script INIT as the first process, the agent, busybox and the PATHs inside
+# TREE, files or directories, with the libraries that programs and extension modules among them need,
+# all taken from TREE, and kernel modules out of MODULES: see modules.sh.
 set -eu
 
-output=$1 tree=$(realpath "$2") modules=$3 drivers=$4
-shift 4
-version=$(basename "$modules")
+output=$1 init=$2 tree=$(realpath "$3") modules=$4 drivers=$5
+shift 5
 here=$(dirname "$(realpath "$0")")
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 
 busybox=$tree/usr/bin/busybox
 mkdir -p "$root/bin" "$root/dev" "$root/etc" "$root/mnt" "$root/proc" "$root/run" "$root/sys" \
-  "$root/tmp" "$root/lib/modules/$version"
-cp "$here/guest-init" "$root/init"
+  "$root/tmp"
+cp "$init" "$root/init"
+cp "$here/agent" "$root/bin/agent"
 cp "$busybox" "$root/bin/busybox"
 "$busybox" --list | while read -r applet; do
   [ "$applet" = busybox ] || ln -s busybox "$root/bin/$applet"
@@ -41,19 +40,6 @@ done | sort -u | while read -r library; do
   install -D "$library" "$root/usr/lib/x86_64-linux-gnu/$(basename "$library")"
 done
 
-# depmod needs the layout that modprobe sees: BASE/lib/modules/VERSION.
-all=$(mktemp -d)
-trap 'rm -rf "$root" "$all"' EXIT
-mkdir -p "$all/lib/modules"
-cp -r "$modules" "$all/lib/modules/$version"
-"$busybox" depmod -b "$all" "$version"
-for driver in $drivers; do
-  echo "$driver"
-  sed -n "s,^\(.*/$driver\.ko[.a-z]*\):\(.*\),\1\2,p" "$all/lib/modules/$version/modules.dep" |
-    tr ' ' '\n' | while read -r module; do
-      install -D "$all/lib/modules/$version/$module" "$root/lib/modules/$version/$module"
-    done
-done >"$root/etc/modules"
-"$busybox" depmod -b "$root" "$version"
+"$here/modules.sh" "$root" "$modules" "$busybox" "$drivers" >"$root/etc/modules"
 
 (cd "$root" && find . | "$busybox" cpio -o -H newc) >"$output"

@@ -9,12 +9,13 @@ interface Running {
 
 const ready = Buffer.from('\0ready\n');
 
-/** The host's end of test/images/guest-init: runs shell scripts in a guest, one at a time. */
+/** The host's end of test/images/agent: runs shell scripts in a guest, one at a time. */
 export class GuestAgent {
   readonly #stream: Duplex;
   #received = Buffer.alloc(0);
   #running: Running | undefined;
   #id = 0;
+  #answered = 0;
   #boots = 0;
   #gone = false;
   #wakeBooted = new Set<() => void>();
@@ -35,6 +36,11 @@ export class GuestAgent {
   /** How often the guest has come up. */
   get boots(): number {
     return this.#boots;
+  }
+
+  /** Whether the guest has answered all that it was sent, also what was given up waiting for. */
+  get idle(): boolean {
+    return this.#answered === this.#id;
   }
 
   /** Resolves when the guest has come up `count` times since it was started. */
@@ -76,6 +82,7 @@ export class GuestAgent {
     if (boot >= 0) {
       this.#received = this.#received.subarray(boot + ready.length);
       this.#boots += 1;
+      this.#answered = this.#id;
       this.#fail('the guest restarted');
       this.#wake();
     }
@@ -89,7 +96,9 @@ export class GuestAgent {
       if (this.#received.length < headerEnd + length) return;
       const output = this.#received.toString('utf8', headerEnd, headerEnd + length);
       this.#received = this.#received.subarray(headerEnd + length);
-      if (id === this.#id) this.#finish(exitCode, output);
+      if (id !== this.#id) continue;
+      this.#answered = id;
+      this.#finish(exitCode, output);
     }
   }
 
