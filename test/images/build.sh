@@ -111,7 +111,7 @@ make_lab_root() { # DEST
   "$here/debian-tree.sh" --alone "$tree" bookworm sg3-utils 'libsgutils2-[0-9.]*-2' libaio1
   cp "$images/trixie/usr/bin/linux.uml" "$tree/usr/bin"
 
-  mkdir -p "$tree/usr/lib/lab" "$tree/etc/target" "$tree/var/target/pr" "$tree/lab"
+  mkdir -p "$tree/usr/lib/lab" "$tree/etc/target/pr" "$tree/lab"
   cp "$here/lab/init" "$images/uml-guest/cluster-initramfs" "$tree/usr/lib/lab"
   cp "$here/agent" "$tree/usr/bin"
   # What maintainer scripts would have added.

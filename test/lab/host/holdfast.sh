@@ -1,0 +1,32 @@
+# holdfast, as the user of that name, and guests of its disks.
+# shellcheck shell=sh
+
+# The user that holdfast runs as: no capability, and no way to get one.
+as_holdfast='setpriv --reuid holdfast --regid holdfast --clear-groups --no-new-privs
+  --inh-caps=-all --bounding-set=-all'
+
+# offer_to_holdfast 'MATCH': chooses disks for the udev rules that holdfast ships.
+offer_to_holdfast() {
+  echo "$1, ENV{HOLDFAST_DISK}=\"1\"" >>/etc/udev/rules.d/69-holdfast-disks.rules
+  udevadm control --reload
+}
+
+# serve ARGUMENT...: holdfast serve, within /run/holdfast; returns when it serves.
+serve() {
+  install -d -o holdfast -g holdfast /run/holdfast
+  cd /run/holdfast || return 1
+  # shellcheck disable=SC2086  # a command's words
+  spawn serve $as_holdfast node /opt/holdfast/dist/cli/main.js serve "$@"
+  logged serve serving
+}
+
+# boot_guest NUMBER SOCKET: a guest of user-mode Linux whose SCSI controller is served at SOCKET. Its
+# agent is at the machine's port guest.NUMBER.
+boot_guest() {
+  install -d -o holdfast -g holdfast "/run/guest$1"
+  # shellcheck disable=SC2086  # a command's words
+  TMPDIR=/run/guest$1 spawn "guest$1" $as_holdfast linux.uml mem=256M \
+    initrd=/usr/lib/lab/cluster-initramfs "virtio_uml.device=$2:8" \
+    con0=null,fd:1 con1=fd:3,fd:3 con=null ssl=null quiet panic=-1 \
+    agent=/dev/tty1 "uml_dir=/run/guest$1" 3<>"/dev/virtio-ports/guest.$1"
+}
