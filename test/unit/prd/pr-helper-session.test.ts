@@ -9,6 +9,7 @@ import {
   type PrOut,
   reservationIn,
 } from '../../support/persistent-reservations.js';
+import { Gate } from '../emulated/support/gate.js';
 import { connectionPair, type FakeConnection } from './support/connections.js';
 import { disk, FakeFds, readOnlyDisk } from './support/fake-fds.js';
 import { FakeHost } from './support/host.js';
@@ -201,15 +202,12 @@ describe('a qemu-pr-helper client', () => {
   });
 
   it('loses nothing by going away while its command runs', async () => {
-    let open: () => void = () => undefined;
-    host.beforeOpen = () =>
-      new Promise((resolve) => {
-        open = resolve;
-      });
+    const opened = new Gate<void>();
+    host.beforeOpen = () => opened.passed;
     qemu.send(request(persistentReserveIn('readKeys').cdb), disk);
-    await expect.poll(() => fds.open.size).toBe(0);
+    await opened.reached;
     qemu.connection.close();
-    open();
+    opened.open();
     await ended;
     expect(host.reservations).toBeUndefined();
   });
@@ -225,14 +223,11 @@ describe('a qemu-pr-helper client', () => {
   });
 
   it('is disconnected when it floods', async () => {
-    let open: () => void = () => undefined;
-    host.beforeOpen = () =>
-      new Promise((resolve) => {
-        open = resolve;
-      });
+    const opened = new Gate<void>();
+    host.beforeOpen = () => opened.passed;
     for (let count = 0; count < 100; count++) qemu.send(readKeysBytes(), disk);
     expect(await qemu.reply()).toBe('closed');
-    open();
+    opened.open();
     await ended;
   });
 });

@@ -5,6 +5,7 @@ import { PassedFds } from '../../../src/prd/passed-fds.js';
 import { PrdSession } from '../../../src/prd/prd-session.js';
 import { keysIn, persistentReserveIn } from '../../support/persistent-reservations.js';
 import { registerAndIgnore, readKeys } from '../emulated/support/commands.js';
+import { Gate } from '../emulated/support/gate.js';
 import { connectionPair } from './support/connections.js';
 import { disk, FakeFds, readOnlyDisk } from './support/fake-fds.js';
 import { foreign, FakeHost, ours } from './support/host.js';
@@ -110,14 +111,11 @@ describe('a connection', () => {
   });
 
   it('refuses more requests than may wait', async () => {
-    let release: () => void = () => undefined;
-    host.beforeOpen = () =>
-      new Promise((resolve) => {
-        release = resolve;
-      });
+    const opened = new Gate<void>();
+    host.beforeOpen = () => opened.passed;
     const opening = Array.from({ length: 32 }, () => client.ask('open', {}, disk));
     expect(await client.codeOf('readKeys', { handle: 1 })).toBe(-32009);
-    release();
+    opened.open();
     const codes = (await Promise.all(opening)).map(({ error }) => error?.code);
     expect(codes).toEqual(codes.map(() => undefined));
   });
@@ -416,24 +414,21 @@ describe('an attached client', () => {
 });
 
 it('closes what it used when its connection ends in the middle of a command', async () => {
-  let release: () => void = () => undefined;
   const handle = await open();
-  const slow = new Promise<void>((resolve) => {
-    release = resolve;
-  });
+  const slow = new Gate<void>();
   const unit = host.reservations;
   if (unit === undefined) throw new Error('not open');
   const execute = unit.execute.bind(unit);
   unit.execute = async (...args) => {
-    await slow;
+    await slow.passed;
     return execute(...args);
   };
   void client.ask('readKeys', { handle });
-  await new Promise(setImmediate);
+  await slow.reached;
   client.connection.close();
   await new Promise(setImmediate);
   expect(host.reservations).toBe(unit);
-  release();
+  slow.open();
   await Promise.all(ended);
   expect(host.reservations).toBeUndefined();
   expect(await execute(ours, readKeys)).toMatchObject({ status: 'good' });
