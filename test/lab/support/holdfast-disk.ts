@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readFile, rename, rm, truncate } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readFile, rename, rm, truncate } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -27,6 +27,7 @@ export async function packHoldfast(directory: string): Promise<string> {
   const stage = await mkdtemp(`${directory}/stage-`);
   const image = `${stage}.erofs`;
   try {
+    await chmod(stage, 0o755);
     for (const path of [...parts, ...(await productionPackages())]) {
       await mkdir(dirname(`${stage}/${path}`), { recursive: true });
       await cp(`${checkout}${path}`, `${stage}/${path}`, { recursive: true });
