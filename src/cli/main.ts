@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { type Command, program, type CommanderError } from 'commander';
 import { ExitCode } from '../util/failure.js';
 import { benchCommand } from './bench-command.js';
+import { doctorCommand } from './doctor-command.js';
 import { prCommand } from './pr-command.js';
 import { qemuArgsCommand } from './qemu-args-command.js';
 import { serveCommand } from './serve-command.js';
@@ -16,6 +17,7 @@ program
   // The default, since vhost-user's back-end conventions know a program, no subcommands.
   .addCommand(serveCommand(), { isDefault: true })
   .addCommand(prCommand())
+  .addCommand(doctorCommand())
   .addCommand(benchCommand())
   .addCommand(qemuArgsCommand());
 

@@ -9,6 +9,7 @@ export const ExitCode = {
   addonMissing: 6,
   stuckIo: 7,
   refused: 8,
+  unwell: 9,
 } as const;
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
