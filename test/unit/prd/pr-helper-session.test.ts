@@ -222,6 +222,14 @@ describe('a qemu-pr-helper client', () => {
     await ended;
   });
 
+  it('is answered while the close of its descriptor waits', async () => {
+    const closed = new Gate<void>();
+    fds.beforeClose = () => closed.passed;
+    expect(await qemu.in('readKeys')).toMatchObject({ status: 0 });
+    expect(fds.open.size).toBe(1);
+    closed.open();
+  });
+
   it('is disconnected when it floods', async () => {
     const opened = new Gate<void>();
     host.beforeOpen = () => opened.passed;

@@ -24,7 +24,7 @@ export const foreign = guestNexus('iqn.2026-11.test:another-host');
 export class FakeHost implements HostDevices, HostDevice {
   readonly wwid = 'naa.6001405000000001';
   readonly name = 'mpatha (naa.6001405000000001)';
-  readonly map = '253:0';
+  map = '253:0';
   readonly log: string[] = [];
   /** Called by every `open` before it goes on. */
   beforeOpen: () => Promise<void> = () => Promise.resolve();
