@@ -1,10 +1,8 @@
-import { open, readFile, rename } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { replaceDurably } from '../util/durable-file.js';
 import { errnoOf, ExitCode, Failure, messageOf } from '../util/failure.js';
 import { decodeStateFile, encodeStateFile } from './state-file-format.js';
 import type { StateStore, StoredReservations } from './state-store.js';
-
-const ownerOnly = 0o600;
 
 /**
  * Reservations in one file. Whoever uses it holds the writer lock of the disk it belongs to, so
@@ -34,33 +32,8 @@ export class FileStateStore implements StateStore {
     }
   }
 
-  /**
-   * The new file is on the disk before it gets the old one's name, and the name before this
-   * resolves: a crash at any moment leaves one of the two, whole.
-   */
-  async save(stored: StoredReservations): Promise<void> {
-    const unfinished = `${this.#path}.new`;
-    await writeDurably(unfinished, encodeStateFile(stored));
-    await rename(unfinished, this.#path);
-    await syncDirectory(dirname(this.#path));
-  }
-}
-
-async function writeDurably(path: string, text: string): Promise<void> {
-  const file = await open(path, 'w', ownerOnly);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
+  /** Atomic: a crash at any moment leaves the old or the new state. */
+  save(stored: StoredReservations): Promise<void> {
+    return replaceDurably(this.#path, encodeStateFile(stored));
   }
 }

@@ -1,16 +1,16 @@
-/**
- * The text of a state file: a line with the format's name, its version and the SHA-256 of all that
- * follows, then JSON that an administrator can read.
- */
-import { createHash } from 'node:crypto';
+/** The text of a state file: JSON that an administrator can read, behind a checksum. */
 import * as v from 'valibot';
 import { guestNexusWithId, type NexusId } from '../pr/nexus.js';
 import { formatKey, heldByAllRegistrants, reservationTypes } from '../pr/reservation.js';
 import { type Registration, registrationCapacity, type Reservation } from './reservation-state.js';
 import type { StoredReservations } from './state-store.js';
+import { checkedBody, type TextFormat, withChecksum } from '../util/checksummed-text.js';
 
-const formatName = 'holdfast-reservations';
-const formatVersion = 1;
+const format: TextFormat = {
+  name: 'holdfast-reservations',
+  version: 1,
+  noun: 'reservation state file',
+};
 
 const Body = v.strictObject({
   generation: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff_ffff)),
@@ -46,19 +46,12 @@ export function encodeStateFile(stored: StoredReservations): string {
         ? null
         : { type: reservation.type, holder: reservation.holder ?? null },
   };
-  const text = `${JSON.stringify(body, null, 2)}\n`;
-  return `${formatName} ${formatVersion} ${digestOf(text)}\n${text}`;
+  return withChecksum(format, `${JSON.stringify(body, null, 2)}\n`);
 }
 
 /** @throws Error that says what is wrong, to be put behind the file's name */
 export function decodeStateFile(file: string): StoredReservations {
-  const [, name, version, digest, text] = /^(\S+) (\d+) (\S+)\n(.*)$/s.exec(file) ?? [];
-  if (name !== formatName || text === undefined) throw new Error('is no reservation state file');
-  if (Number(version) !== formatVersion) {
-    throw new Error(`has version ${version}; this program knows version ${formatVersion}`);
-  }
-  if (digest !== digestOf(text)) throw new Error('is damaged: its checksum does not match');
-  const body = v.safeParse(Body, JSON.parse(text));
+  const body = v.safeParse(Body, JSON.parse(checkedBody(format, file)));
   if (!body.success) throw new Error(`is no valid state: ${v.summarize(body.issues)}`);
   return storedFrom(body.output);
 }
@@ -87,8 +80,4 @@ function reservationFrom(
     : holder !== null && registrations.has(holder);
   if (!held) throw new Error('has a reservation that nobody can hold');
   return { type, holder: holder ?? undefined };
-}
-
-function digestOf(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
 }
