@@ -1,6 +1,7 @@
 /** What one look at the array showed: who is registered with which key, and who holds. */
 import type { NexusId } from '../pr/nexus.js';
 import type { PrInData } from '../pr/outcome.js';
+import type { TransportId } from '../pr/transport-id.js';
 import type { ReservationKey, ReservationType } from '../pr/reservation.js';
 
 export interface SeenRegistration {
@@ -10,11 +11,15 @@ export interface SeenRegistration {
   readonly holds: boolean;
 }
 
+/** The initiator port that a device names for a nexus, where a look showed it. */
+export type InitiatorPorts = ReadonlyMap<NexusId, TransportId>;
+
 export interface ArrayView {
   readonly generation: number;
   readonly registrations: readonly SeenRegistration[];
   /** Type of the reservation; undefined if there is none. */
   readonly type: ReservationType | undefined;
+  readonly ports: InitiatorPorts;
 }
 
 type DataOf<Action extends PrInData['action']> = PrInData & { readonly action: Action };
@@ -32,6 +37,7 @@ export function viewOfFullStatus({
       holds: reservation !== undefined,
     })),
     type: holder?.reservation?.type,
+    ports: new Map(registrations.map(({ nexus }) => [nexus.id, nexus.transportId])),
   };
 }
 
@@ -52,6 +58,7 @@ export function viewOfKeys(
       holds: reservation !== undefined && (reservation.key === key || reservation.key === 0n),
     })),
     type: reservation?.type,
+    ports: new Map(),
   };
 }
 

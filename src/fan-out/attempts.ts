@@ -56,7 +56,7 @@ export function givenKey(progress: Progress, pathId: string): ReservationKey | u
 }
 
 export function ended(
-  { attempts }: Progress,
+  { attempts }: Pick<Progress, 'attempts'>,
   kind: StepResult['kind'],
   action: PrOutCommand['action'],
 ): Attempt | undefined {

@@ -10,6 +10,7 @@ import {
   type Sense,
 } from '../pr/sense.js';
 import type { ArrayView } from './array-view.js';
+import type { PendingCommand } from './journal.js';
 
 /** What the guest knows. */
 export interface Standing {
@@ -34,4 +35,28 @@ export function observedChange(
   }
   const ended = known.type !== undefined && known.type !== view.type;
   return ended && admitsRegistrants(known.type) ? reservationsReleased : undefined;
+}
+
+/** Whether a command of the guest's own, of which nobody knows how far it came, explains a change. */
+export function explains(
+  { command, key }: Pick<PendingCommand, 'command' | 'key'>,
+  change: Sense,
+): boolean {
+  const released = change === reservationsReleased;
+  switch (command.action) {
+    case 'register':
+    case 'register-and-ignore-existing-key':
+      return command.serviceActionKey === 0n;
+    case 'preempt':
+    case 'preempt-and-abort':
+      return released || command.serviceActionKey === key || command.serviceActionKey === 0n;
+    case 'release':
+      return released;
+    case 'clear':
+    case 'register-and-move':
+      return true;
+    case 'reserve':
+    case 'replace-lost-reservation':
+      return false;
+  }
 }

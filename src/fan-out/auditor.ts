@@ -1,53 +1,32 @@
-import { isDeepStrictEqual } from 'node:util';
-import type { PrOutCommand } from '../pr/command.js';
-import { checkCondition, good, type PrOutcome } from '../pr/outcome.js';
 import type { ReservationKey } from '../pr/reservation.js';
-import { logicalUnitTimeOut } from '../pr/sense.js';
 import { look } from './array-reader.js';
+import { oldKeyWasPreempted } from './changing-key.js';
 import { ConflictVerdict } from './conflict-verdict.js';
 import type { GuestStanding } from './guest-standing.js';
 import type { MachineOptions } from './device-machine.js';
-import { effectIsThere } from './read-back.js';
 import { lacking, stillUnconfirmed, witnesses } from './repair.js';
 import { type Look, reachOf, Run } from './run.js';
-import { isForeign, type Situation } from './situation.js';
+import type { PathId } from './own-nexuses.js';
+import { isForeign, ownWith, type Situation } from './situation.js';
 
 /** For one audit, from its turn, milliseconds. */
 const auditTimeoutMs = 5_000;
-
-/** A command that a crash interrupted, with the answer for when the guest sends it again. */
-export interface InterruptedCommand {
-  readonly command: PrOutCommand;
-  readonly outcome: PrOutcome;
-}
-
-export function isSameCommand(a: PrOutCommand, b: PrOutCommand): boolean {
-  return isDeepStrictEqual(a, b);
-}
 
 /** Looks at the array between commands: disarms, repairs, judges, and opens the gate. */
 export class Auditor {
   readonly #options: MachineOptions;
   readonly #standing: GuestStanding;
-  readonly #onInterrupted: (interrupted: InterruptedCommand) => void;
   readonly #verdict = new ConflictVerdict();
   #verified: boolean;
-  /** The command that the last process had under way. */
-  #toReadBack: boolean;
 
-  constructor(
-    options: MachineOptions,
-    standing: GuestStanding,
-    onInterrupted: (interrupted: InterruptedCommand) => void,
-  ) {
-    const { gate, ledger } = options;
+  constructor(options: MachineOptions, standing: GuestStanding) {
+    const { ledger } = options;
     this.#options = options;
     this.#standing = standing;
-    this.#onInterrupted = onInterrupted;
-    this.#toReadBack = ledger.pending !== undefined;
     this.#verified =
-      ledger.intent === undefined && !this.#toReadBack && ledger.unconfirmed.size === 0;
-    if (!this.#verified) gate.close();
+      ledger.intent === undefined &&
+      ledger.pending?.over !== false &&
+      ledger.unconfirmed.size === 0;
   }
 
   /** Whether what the journal says is known to be true. */
@@ -109,7 +88,7 @@ export class Auditor {
       this.#openGate();
       return false;
     }
-    this.#readBack(end.situation);
+    ledger.commandIsOver();
     this.#verified = true;
     const repaired = end.progress.attempts.length > 0;
     const waits = this.#isRepairable(end.situation) && !repaired;
@@ -151,8 +130,19 @@ export class Auditor {
     const { ledger, unsettled } = this.#options;
     const situation = this.#situation(found);
     const key = this.#keyToRepair(situation);
-    ledger.unconfirmed = stillUnconfirmed(situation, key, unsettled.paths, false);
+    const open = stillUnconfirmed(situation, key, unsettled.paths, false);
+    ledger.unconfirmed = new Set([...open, ...this.#halfPreempted(situation)]);
     return this.#situation(found);
+  }
+
+  /** Paths with the new key of a change that was cut off, if the old key was preempted since. */
+  #halfPreempted(situation: Situation): PathId[] {
+    const { intent, pending } = this.#options.ledger;
+    if (intent?.otherKey === undefined || pending === undefined || pending.over) return [];
+    const change = { from: intent.otherKey, to: intent.key };
+    const progress = { before: pending.before, attempts: [] };
+    if (!oldKeyWasPreempted(situation, progress, change)) return [];
+    return ownWith(situation, intent.key).map(({ id }) => id);
   }
 
   /** The guest's key, or that of a registration to be taken back. */
@@ -163,21 +153,6 @@ export class Auditor {
       ({ id, key }) => situation.unconfirmed.has(id) && key !== undefined && key !== 0n,
     );
     return made?.key ?? 0n;
-  }
-
-  /** What the last process had under way is over: either it shows, or nobody can tell. */
-  #readBack(situation: Situation): void {
-    const { ledger } = this.#options;
-    const { pending } = ledger;
-    if (this.#toReadBack && pending !== undefined) {
-      const { command } = pending;
-      const outcome = effectIsThere(command, situation, pending)
-        ? good
-        : checkCondition(logicalUnitTimeOut);
-      this.#onInterrupted({ command, outcome });
-    }
-    this.#toReadBack = false;
-    ledger.pending = undefined;
   }
 
   #judge(situation: Situation | undefined, repaired: boolean): void {

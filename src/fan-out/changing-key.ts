@@ -98,10 +98,10 @@ function dropOldKey(
  * Whether the old key went from a path in another way than by us. Then it was preempted, and the
  * registrations that had changed in time must go, too.
  */
-function oldKeyWasPreempted(
+export function oldKeyWasPreempted(
   { paths }: Situation,
-  progress: Progress,
-  { from, to }: KeyChange,
+  progress: Pick<Progress, 'before' | 'attempts'>,
+  { from, to }: Pick<KeyChange, 'from' | 'to'>,
 ): boolean {
   if (ended(progress, 'good', 'preempt') !== undefined) return false;
   const had = new Set(

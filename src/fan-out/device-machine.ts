@@ -1,18 +1,27 @@
+import { isDeepStrictEqual } from 'node:util';
 import { isPrIn, type PrOutCommand, type ReservationCommand } from '../pr/command.js';
 import type { ReservationExecutor } from '../pr/coordinator.js';
 import type { Nexus } from '../pr/nexus.js';
-import { busy, checkCondition, type PrOutcome } from '../pr/outcome.js';
+import { busy, checkCondition, good, type PrOutcome } from '../pr/outcome.js';
 import type { ReservationKey } from '../pr/reservation.js';
-import { internalTargetFailure, invalidFieldInCdb, type Sense } from '../pr/sense.js';
+import {
+  internalTargetFailure,
+  invalidFieldInCdb,
+  logicalUnitTimeOut,
+  type Sense,
+} from '../pr/sense.js';
 import type { UnitAttentions } from '../pr/unit-attention.js';
 import { look } from './array-reader.js';
-import { Auditor, type InterruptedCommand, isSameCommand } from './auditor.js';
+import { Auditor } from './auditor.js';
 import { GuestStanding } from './guest-standing.js';
 import type { Intent } from './intent.js';
+import type { PendingCommand } from './journal.js';
 import { namesOwnPaths } from './preempting.js';
+import { effectIsThere } from './read-back.js';
 import { type Carriage, refusalOf } from './refusals.js';
 import { report } from './reporter.js';
 import { type Look, reachOf, Run, type RunContext, type RunEnd } from './run.js';
+import type { Situation } from './situation.js';
 import type { Progress } from './step.js';
 
 export interface MachineOptions extends RunContext {
@@ -31,14 +40,14 @@ export class DeviceMachine implements ReservationExecutor {
   readonly #options: MachineOptions;
   readonly #standing: GuestStanding;
   readonly #auditor: Auditor;
-  #interrupted: InterruptedCommand | undefined;
+  /** The last command of the process before, until this one gets its first. */
+  #interrupted: PendingCommand | undefined;
 
   constructor(options: MachineOptions) {
     this.#options = options;
     this.#standing = new GuestStanding(options.ledger, options.gate);
-    this.#auditor = new Auditor(options, this.#standing, (interrupted) => {
-      this.#interrupted = interrupted;
-    });
+    this.#auditor = new Auditor(options, this.#standing);
+    this.#interrupted = options.ledger.pending;
   }
 
   async execute(_: Nexus, command: ReservationCommand, deadline: number): Promise<PrOutcome> {
@@ -50,11 +59,6 @@ export class DeviceMachine implements ReservationExecutor {
     // Refused above: RESERVE(6) binds one nexus.
     if (command.action === 'reserve-6' || command.action === 'release-6') {
       return checkCondition(invalidFieldInCdb);
-    }
-    const interrupted = this.#interrupted;
-    this.#interrupted = undefined;
-    if (interrupted !== undefined && isSameCommand(interrupted.command, command)) {
-      return interrupted.outcome;
     }
     return this.#change(command, deadline);
   }
@@ -97,7 +101,7 @@ export class DeviceMachine implements ReservationExecutor {
   }
 
   async #change(command: PrOutCommand, deadline: number): Promise<PrOutcome> {
-    const { access, ledger, requestAudit, sequential, unsettled } = this.#options;
+    const { access, ledger, requestAudit, sequential, unitAttentions, unsettled } = this.#options;
     const usable = await access.usable(deadline);
     const view = await look(access, deadline);
     if (view === undefined) return busy;
@@ -108,8 +112,14 @@ export class DeviceMachine implements ReservationExecutor {
       requestAudit('now');
       return busy;
     }
-    // A device reports it before the command, which it does not execute then.
     const change = this.#standing.observe(situation, false);
+    const interrupted = this.#interrupted;
+    this.#interrupted = undefined;
+    if (interrupted !== undefined && isDeepStrictEqual(interrupted.command, command)) {
+      if (change !== undefined) unitAttentions.establish(change);
+      return readBack(interrupted, situation);
+    }
+    // A device reports it before the command, which it does not execute then.
     if (change !== undefined) {
       await this.#save();
       return checkCondition(change);
@@ -122,7 +132,9 @@ export class DeviceMachine implements ReservationExecutor {
     const { intent } = ledger;
     const key = intent?.key ?? 0n;
     const aptpl = intent?.aptpl ?? false;
-    ledger.pending = { command, key, before: start.view, paths: [...start.usable] };
+    const paths = [...start.usable];
+    const last = ledger.pending;
+    ledger.pending = { command, key, before: start.view, paths, over: false };
     ledger.intent = intended(command, intent, this.#options.gate.epoch);
     const end = await new Run(
       { kind: 'command', command },
@@ -132,6 +144,7 @@ export class DeviceMachine implements ReservationExecutor {
       deadline,
     ).toEnd();
 
+    if (end.progress.attempts.length === 0) ledger.pending = last;
     const condition = this.#conclude(command, { key, aptpl }, end);
     if (condition !== undefined) unitAttentions.establish(condition);
     const saved = await this.#save();
@@ -151,7 +164,7 @@ export class DeviceMachine implements ReservationExecutor {
     const { ledger, unsettled } = this.#options;
     // Nothing is known: the next audit finds out.
     if (situation === undefined) return undefined;
-    if (!unsettled.pending) ledger.pending = undefined;
+    if (!unsettled.pending) ledger.commandIsOver();
     return this.#standing.conclude(
       situation,
       keysAfter(command, before),
@@ -169,6 +182,13 @@ export class DeviceMachine implements ReservationExecutor {
       return false;
     }
   }
+}
+
+/** The answer to a command that the guest sends again, because a crash kept it from having one. */
+function readBack(interrupted: PendingCommand, situation: Situation): PrOutcome {
+  return effectIsThere(interrupted.command, situation, interrupted)
+    ? good
+    : checkCondition(logicalUnitTimeOut);
 }
 
 /** The key a command would give the guest; undefined if it gives none. */

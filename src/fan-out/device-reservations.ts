@@ -142,7 +142,7 @@ export class DeviceReservations implements LogicalUnitReservations {
 
   /** What the last process sent may still be under way in the kernel. */
   #settleInterrupted({ pending }: Ledger, unsettled: UnsettledCommands): void {
-    if (pending === undefined) return;
+    if (pending === undefined || pending.over) return;
     for (const pathId of pending.paths) {
       const command = { pathId, command: pending.command };
       unsettled.add(command);

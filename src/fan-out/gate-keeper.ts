@@ -4,13 +4,15 @@ import type { DataState } from './step.js';
 /** Closes the gate for the guest's data while a step needs that, and opens it again. */
 export class GateKeeper {
   readonly #gate: DataGate;
-  #closed = false;
+  #closed = true;
   #drained = false;
   #epoch: number;
 
+  /** Closes the gate: whether the guest may write is not known yet. */
   constructor(gate: DataGate, epoch: number) {
     this.#gate = gate;
     this.#epoch = epoch;
+    gate.close();
   }
 
   /** Counts the guest's registrations. */

@@ -1,6 +1,6 @@
 import type { ReservationKey } from '../pr/reservation.js';
 import type { Sense } from '../pr/sense.js';
-import { observedChange, type Standing } from './attentions.js';
+import { explains, observedChange, type Standing } from './attentions.js';
 import type { GateKeeper } from './gate-keeper.js';
 import { type Ledger, standingKey } from './ledger.js';
 import { ownHolders, type Situation } from './situation.js';
@@ -14,18 +14,23 @@ export class GuestStanding {
   constructor(ledger: Ledger, gate: GateKeeper) {
     this.#ledger = ledger;
     this.#gate = gate;
-    this.#known = { key: ledger.intent?.key ?? 0n, type: ledger.intent?.type };
+    const { intent, pending } = ledger;
+    this.#known =
+      pending?.over === false
+        ? { key: pending.key, type: pending.before.type }
+        : { key: intent?.key ?? 0n, type: intent?.type };
     gate.conflictsAreJudged = ledger.intent !== undefined;
   }
 
   /** @returns what the guest must hear of: a change that somebody else made */
   observe(situation: Situation, unsettled: boolean): Sense | undefined {
-    const { intent } = this.#ledger;
+    const { intent, pending } = this.#ledger;
     const keys = [intent?.key, intent?.otherKey];
     const key = standingKey(situation, keys);
     const change = observedChange(this.#known, situation.view, key);
     this.#follow(situation, key, intent?.aptpl ?? false, unsettled ? keys : []);
-    return change;
+    const ownDoing = change !== undefined && pending?.over === false && explains(pending, change);
+    return ownDoing ? undefined : change;
   }
 
   /**

@@ -5,7 +5,10 @@ import type { ArrayView } from './array-view.js';
 import type { Intent } from './intent.js';
 import type { OwnNexuses, PathId } from './own-nexuses.js';
 
-/** A command as it stood before the first path was touched. */
+/**
+ * The last command, as it stood before the first path was touched. It is kept when it is over: the
+ * guest may not have had the answer when the process ended, and send it again.
+ */
 export interface PendingCommand {
   readonly command: PrOutCommand;
   /** The guest's key then; 0n: not registered. */
@@ -14,6 +17,8 @@ export interface PendingCommand {
   readonly before: ArrayView;
   /** Where it may have been sent. */
   readonly paths: readonly PathId[];
+  /** Nothing of it is under way any more. */
+  readonly over: boolean;
 }
 
 export interface JournalEntry {

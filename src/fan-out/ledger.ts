@@ -1,6 +1,7 @@
 import type { PrOutCommand } from '../pr/command.js';
 import type { ReservationKey } from '../pr/reservation.js';
-import { type ArrayView } from './array-view.js';
+import type { TransportId } from '../pr/transport-id.js';
+import type { ArrayView } from './array-view.js';
 import type { Intent } from './intent.js';
 import {
   emptyEntry,
@@ -53,6 +54,12 @@ export class Ledger {
     this.#entry = { ...this.#entry, pending };
   }
 
+  /** Nothing of the pending command is under way any more. */
+  commandIsOver(): void {
+    const { pending } = this.#entry;
+    if (pending?.over === false) this.pending = { ...pending, over: true };
+  }
+
   get own(): OwnNexuses {
     return this.#entry.own;
   }
@@ -87,8 +94,16 @@ export class Ledger {
     };
   }
 
-  /** Learns from a step and the looks before and after it whose nexus is whose. */
-  learn(attempts: readonly Attempt[], before: ArrayView, after: ArrayView): void {
+  /**
+   * Learns from a step and the looks before and after it whose nexus is whose.
+   * @param initiatorOf what the host knows of a path's port
+   */
+  learn(
+    attempts: readonly Attempt[],
+    before: ArrayView,
+    after: ArrayView,
+    initiatorOf: (pathId: PathId) => TransportId | undefined,
+  ): void {
     const own = new Map(this.#entry.own);
     const believed = new Map(this.#entry.believed);
     for (const attempt of attempts) {
@@ -99,7 +114,9 @@ export class Ledger {
       else if (result.kind === 'unavailable') believed.set(pathId, prkey);
       else if (result.kind === 'good') believed.set(pathId, serviceActionKey);
       const alone = attempts.length === 1 && result.kind === 'good';
-      const proven = alone ? provenNexus(before, after, serviceActionKey) : undefined;
+      const proven = alone
+        ? provenNexus(before, after, serviceActionKey, initiatorOf(pathId))
+        : undefined;
       if (proven !== undefined) own.set(pathId, proven);
     }
     for (const id of own.keys()) believed.delete(id);

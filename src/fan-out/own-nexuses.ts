@@ -4,6 +4,7 @@
  */
 import type { NexusId } from '../pr/nexus.js';
 import type { ReservationKey } from '../pr/reservation.js';
+import { couldBe, type TransportId } from '../pr/transport-id.js';
 import { type ArrayView, nextGeneration } from './array-view.js';
 
 /** `Path.id`, or `hostPathId` where a host has one registration for all its paths. */
@@ -17,16 +18,21 @@ export type OwnNexuses = ReadonlyMap<PathId, NexusId>;
 /**
  * The nexus of the path that our REGISTER alone was sent down and answered with GOOD between two
  * views: the only one that got the key, while nothing else that counts happened.
+ * @param initiator what the host itself knows of the path's port; undefined: nothing
  */
 export function provenNexus(
   before: ArrayView,
   after: ArrayView,
   key: ReservationKey,
+  initiator: TransportId | undefined,
 ): NexusId | undefined {
   if (after.generation !== nextGeneration(before.generation)) return undefined;
   const had = nexusesWith(before, key);
   const [gained, ...more] = [...nexusesWith(after, key)].filter((nexusId) => !had.has(nexusId));
-  return more.length === 0 ? gained : undefined;
+  if (gained === undefined || more.length > 0) return undefined;
+  const reported = after.ports.get(gained);
+  const fits = initiator === undefined || reported === undefined || couldBe(initiator, reported);
+  return fits ? gained : undefined;
 }
 
 /** Forgets former paths of which the array shows no registration any more. */

@@ -2,6 +2,7 @@ import type { Clock } from '../pr/clock.js';
 import type { PrInCommand } from '../pr/command.js';
 import type { Path, PathSource } from '../pr/path.js';
 import type { PathOutcome, TransportLimits } from '../pr/transport.js';
+import type { TransportId } from '../pr/transport-id.js';
 import { hostPathId, type PathId } from './own-nexuses.js';
 import type { Send, StepResult } from './step.js';
 import { isUnitAttention, questionsIdentity, stepResultOf } from './step-result.js';
@@ -72,6 +73,11 @@ export class PathAccess {
     const ids = this.#source.paths().map(({ id }) => id);
     if (this.#limits?.hostWide !== true) return ids;
     return ids.length > 0 ? [hostPathId] : [];
+  }
+
+  /** What the host itself knows of the path's port. */
+  initiatorOf(pathId: PathId): TransportId | undefined {
+    return this.#source.paths().find(({ id }) => id === pathId)?.initiator;
   }
 
   /** To be called when the source has changed. */

@@ -3,7 +3,7 @@
  * (fencing rule 18). Pure.
  */
 import type { PrOutCommand } from '../pr/command.js';
-import { ownHolders, ownWith, type Situation } from './situation.js';
+import { isHeldByAll, ownHolders, ownWith, type Situation } from './situation.js';
 import type { Progress } from './step.js';
 
 export function effectIsThere(
@@ -32,11 +32,16 @@ export function effectIsThere(
       return view.registrations.length === 0;
     case 'preempt': {
       const victim = command.serviceActionKey;
-      const victimHeld = before.registrations.some((one) => one.holds && one.key === victim);
+      const took = ownHolders(situation).length > 0 && view.type === command.type;
+      const victimHeld =
+        !isHeldByAll(before) && before.registrations.some((one) => one.holds && one.key === victim);
+      // Who preempts himself keeps his registration only by taking the reservation over.
+      if (victim === key) return victimHeld ? took : ownWith(situation, key).length === 0;
+      const gone = !view.registrations.some((one) => one.key === victim);
+      const tookAll = victim === 0n && view.registrations.every((one) => one.key === key);
       return (
         ownWith(situation, key).length > 0 &&
-        (victim === key || !view.registrations.some((one) => one.key === victim)) &&
-        (!victimHeld || (ownHolders(situation).length > 0 && view.type === command.type))
+        (victim === 0n ? tookAll && took : gone && (!victimHeld || took))
       );
     }
     // What was aborted can't be read, nor who was moved to and has moved on since.

@@ -149,7 +149,7 @@ export class Run {
     );
     const view = await look(access, this.#deadline);
     if (view === undefined) return false;
-    ledger.learn(attempts, this.#look.view, view);
+    ledger.learn(attempts, this.#look.view, view, (id) => access.initiatorOf(id));
     const gone = new Set(lost.map(({ pathId }) => pathId));
     const usable = [...this.#look.usable].filter((id) => !gone.has(id));
     this.#look = { view, usable: new Set(usable) };

@@ -4,45 +4,9 @@ import type { PrOutCommand } from '../../../src/pr/command.js';
 import { registerAndIgnore } from '../emulated/support/commands.js';
 import { explore } from './support/explore.js';
 import type { Condition } from './support/simulated-path.js';
+import { holderAfter, keyAfter, ownHolds, ownKeys } from './support/expectations.js';
 import { commands, type SetUp } from './support/situations.js';
 import { World } from './support/world.js';
-
-/** What every path of the guest has once a command was executed. */
-function keyAfter(command: PrOutCommand, before: bigint, holds: boolean): bigint {
-  switch (command.action) {
-    case 'register':
-    case 'register-and-ignore-existing-key':
-      return command.serviceActionKey;
-    case 'clear':
-      return 0n;
-    case 'preempt':
-      return command.serviceActionKey === before && !holds ? 0n : before;
-    default:
-      return before;
-  }
-}
-
-function holderAfter(command: PrOutCommand, key: bigint, holds: boolean): boolean {
-  if (key === 0n) return false;
-  if (command.action === 'reserve') return true;
-  if (command.action === 'release') return false;
-  if (command.action === 'preempt' && command.serviceActionKey === 0n) return true;
-  return holds;
-}
-
-function ownKeys(world: World): bigint[] {
-  return [...new Set(world.paths.map(({ nexus }) => world.array.keyOf(nexus)))];
-}
-
-function ownHolds(world: World): boolean {
-  const { reservation, registrations } = world.array.state;
-  if (reservation === undefined) return false;
-  return world.paths.some(({ nexus }) =>
-    reservation.holder === undefined
-      ? registrations.has(nexus.id)
-      : reservation.holder === nexus.id,
-  );
-}
 
 async function failing(
   setUp: SetUp,

@@ -2,6 +2,8 @@
 export interface Event {
   readonly name: string;
   readonly run: () => void;
+  /** Events of one queue come in the order in which they were added. */
+  readonly queue: string | undefined;
 }
 
 export class Scheduler {
@@ -9,12 +11,16 @@ export class Scheduler {
   /** Of every event that was run, in order. */
   readonly history: string[] = [];
 
-  add(name: string, run: () => void): void {
-    this.#events.push({ name, run });
+  add(name: string, run: () => void, queue?: string): void {
+    this.#events.push({ name, run, queue });
   }
 
+  /** Those that may come next. */
   get events(): readonly Event[] {
-    return this.#events;
+    return this.#events.filter(
+      ({ queue }, index) =>
+        queue === undefined || this.#events.findIndex((event) => event.queue === queue) === index,
+    );
   }
 
   run(event: Event): void {

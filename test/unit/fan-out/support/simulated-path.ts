@@ -73,6 +73,11 @@ export class SimulatedPath implements Path, PathTransport {
     if (condition === 'works') for (const heal of this.#onHeal.splice(0)) heal();
   }
 
+  /** The process that was inside is gone; the kernel has its command still. */
+  abandon(): void {
+    this.#inside = false;
+  }
+
   execute(command: PrCommand, deadline: number): Promise<PathOutcome> {
     const isOut = !command.action.startsWith('read-') && command.action !== 'report-capabilities';
     return this.#carry(
@@ -131,8 +136,7 @@ export class SimulatedPath implements Path, PathTransport {
             this.#lose(undefined, deadline, resolve);
         }
       };
-      // Only what can change the array or meets a race is worth an order of its own.
-      this.#scheduler.add(name, submit);
+      this.#scheduler.add(name, submit, this.id);
     });
   }
 

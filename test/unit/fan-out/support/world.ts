@@ -13,6 +13,7 @@ import { idle, Scheduler } from './scheduler.js';
 import { SimulatedArray } from './simulated-array.js';
 import { SimulatedClock } from './simulated-clock.js';
 import { SimulatedGate } from './simulated-gate.js';
+import { SimulatedProcess } from './simulated-process.js';
 import { fullLimits, SimulatedPath } from './simulated-path.js';
 
 /** The guest, as it is shown to itself. */
@@ -51,6 +52,7 @@ export class World {
   readonly #paths = new Map<string, SimulatedPath>();
   readonly #sequential: boolean;
   #device: DeviceReservations | undefined;
+  #process: SimulatedProcess | undefined;
   /** Which event comes next. */
   choose: Chooser = () => 0;
 
@@ -72,15 +74,18 @@ export class World {
 
   /** A process begins, on what the journal has. */
   async start(): Promise<void> {
+    const process = new SimulatedProcess();
+    this.gate.isOpen = false;
+    this.#process = process;
     const opened = DeviceReservations.open({
       guest,
-      source: this.source,
-      gate: this.gate,
-      journal: this.journal,
+      source: process.source(this.source),
+      gate: process.gate(this.gate),
+      journal: process.journal(this.journal),
       timeoutMs: 5_000,
       depth: 8,
       sequential: this.#sequential,
-      clock: this.clock,
+      clock: process.clock(this.clock),
       log: (text) => this.notices.push(text),
       onFault: (error) => this.faults.push(error),
       onStoreFailure: (error) => this.notices.push(String(error)),
@@ -90,7 +95,9 @@ export class World {
 
   /** kill -9: nothing of it is heard any more. */
   kill(): void {
-    this.device.close();
+    this.#process?.end();
+    this.#device?.close();
+    for (const path of this.paths) path.abandon();
   }
 
   addPath(name: string): SimulatedPath {
