@@ -185,6 +185,8 @@ function outcomeOf(returned: Returned, node: PathNode, refusal: Sense): PathOutc
 }
 
 const nvmeConflict = 0x83;
+/** DID_OK and, up to 6.1, DID_NEXUS_FAILURE. */
+const hostStatusOfConflicts: readonly number[] = [0x00, 0x11];
 
 // 0 to 0xff is a SCSI status, or enum pr_status which has the same codes; above it are SCSI's host
 // byte and, up to 6.1, a message byte. NVMe statuses came through as they are up to 6.1.
@@ -196,7 +198,9 @@ function outcomeOfStatus(value: number, node: PathNode): PathOutcome {
     const isConflict = status === 0x18 || (value & 0x7ff) === nvmeConflict;
     return isConflict ? answered(reservationConflict) : unknown(statusText(value));
   }
-  if (status === 0x18) return answered(reservationConflict);
+  if (status === 0x18 && hostStatusOfConflicts.includes(hostStatus)) {
+    return answered(reservationConflict);
+  }
   if (hostStatusMeansUnsent(node.driver, hostStatus)) return notSent(statusText(value));
   if (hostStatus !== 0) return unknown(statusText(value));
   if (status === 0x08) return answered(busy);
