@@ -69,3 +69,8 @@ export function serial(text: string): string {
   }
   return text;
 }
+
+export function reservationKeeper(text: string): 'emulated' | 'device' {
+  if (text === 'emulated' || text === 'device') return text;
+  throw new InvalidArgumentError('It must be emulated or device.');
+}

@@ -7,11 +7,13 @@ import type {
   DiskSettings,
   Endpoint,
   GuestSettings,
+  ReservationSettings,
   ServeOptions,
 } from '../daemon/serve-options.js';
 import { serve } from '../daemon/serve.js';
 import type { Designator } from '../scsi/designator.js';
 import { createLogger } from '../telemetry/logger.js';
+import { directTransports, type TransportKind } from '../transports/open-transport.js';
 import { ExitCode, Failure } from '../util/failure.js';
 import { exitImmediately } from '../util/libc.js';
 import {
@@ -22,6 +24,7 @@ import {
   fileMode,
   initiatorName,
   integerBetween,
+  reservationKeeper,
   serial,
 } from './option-values.js';
 
@@ -44,7 +47,11 @@ interface ServeArguments {
   readOnly?: true;
   serial: string[];
   designator: Designator[];
+  pr: ReservationSettings['by'][];
   reservationState: string[];
+  prTransport?: TransportKind;
+  prSequential?: true;
+  stateDirectory: string;
   blkSize: number;
   numQueues: number;
   pollUs: number;
@@ -107,9 +114,26 @@ export function serveCommand(): Command {
           .default([], "the device's own, or from the serial"),
       )
       .addOption(
-        new Option('--reservation-state <file>', "where the nth disk's reservations are kept")
+        new Option('--pr <keeper>', "who keeps the nth disk's reservations: emulated or device")
+          .argParser(collected(reservationKeeper))
+          .default([], 'emulated'),
+      )
+      .addOption(
+        new Option('--reservation-state <file>', "where the nth disk's emulated ones are kept")
           .argParser(collected((text) => text))
           .default([], 'IMAGE.reservations'),
+      )
+      .addOption(
+        new Option(
+          '--pr-transport <kind>',
+          '--pr device: how commands reach its paths; otherwise the best that is permitted',
+        ).choices(directTransports),
+      )
+      .option('--pr-sequential', '--pr device: for arrays that take no two REGISTERs at once')
+      .addOption(
+        new Option('--state-directory <folder>', '--pr device: where journals are kept')
+          .env('STATE_DIRECTORY')
+          .default('/var/lib/holdfast'),
       )
       .addOption(
         new Option('--blk-size <bytes>', 'logical block size')
@@ -168,7 +192,7 @@ function serveOptions(args: ServeArguments, refuse: (message: string) => never):
     readOnly: args.readOnly ?? false,
     serial: args.serial[index],
     designator: args.designator[index],
-    reservationState: args.reservationState[index],
+    reservations: reservationSettings(args, index, guests),
     blockSize: args.blkSize,
     engine: args.ioEngine,
   }));
@@ -177,6 +201,7 @@ function serveOptions(args: ServeArguments, refuse: (message: string) => never):
     ['--initiator-name', args.initiatorName, guests],
     ['--serial', args.serial, disks],
     ['--designator', args.designator, disks],
+    ['--pr', args.pr, disks],
     ['--reservation-state', args.reservationState, disks],
   ] as const) {
     if (values.length > most.length) refuse(`${option} is given more than ${most.length} times`);
@@ -184,6 +209,9 @@ function serveOptions(args: ServeArguments, refuse: (message: string) => never):
   const names = guests.map((guest) => guest.initiatorName.toLowerCase());
   if (new Set(names).size < names.length) {
     refuse('two guests have the same --initiator-name: they could not be fenced apart');
+  }
+  if (args.pr.includes('device') && guests.length > 1) {
+    refuse('--pr device takes one guest: to the device all guests of this host are one initiator');
   }
   if (disks.length > 1 && guests.some(({ device }) => device === 'blk')) {
     refuse('a blk device has one disk: give one --blk-file, or --device scsi');
@@ -199,6 +227,24 @@ function serveOptions(args: ServeArguments, refuse: (message: string) => never):
     scsiConfig: args.scsiConfig ?? false,
     socketMode: args.socketMode,
     controlSocket: args.controlSocket,
+  };
+}
+
+function reservationSettings(
+  args: ServeArguments,
+  index: number,
+  guests: readonly GuestSettings[],
+): ReservationSettings {
+  const [guest] = guests;
+  if (args.pr[index] !== 'device' || guest === undefined) {
+    return { by: 'emulated', statePath: args.reservationState[index] };
+  }
+  return {
+    by: 'device',
+    initiatorName: guest.initiatorName,
+    journalFolder: args.stateDirectory,
+    transport: args.prTransport,
+    sequential: args.prSequential ?? false,
   };
 }
 

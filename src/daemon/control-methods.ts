@@ -77,8 +77,9 @@ async function attach(
   server: Server,
   disk: v.InferOutput<typeof newDisk>,
 ): Promise<{ lun: number }> {
-  const { serial, designator, reservationState } = disk;
-  return { lun: await server.plug({ ...disk, serial, designator, reservationState }) };
+  const { serial, designator, reservationState, ...settings } = disk;
+  const reservations = { by: 'emulated', statePath: reservationState } as const;
+  return { lun: await server.plug({ ...settings, serial, designator, reservations }) };
 }
 
 function status({ disks, guests }: Server): object {

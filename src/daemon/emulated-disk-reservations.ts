@@ -9,7 +9,7 @@ import { emulatedActions } from '../emulated/transition.js';
 import type { NativeAddon, NativeFence } from '../native/addon.js';
 import type { Nexus } from '../pr/nexus.js';
 import type { DiskReservations, DiskReservationsOptions } from './disk-reservations.js';
-import type { DiskSettings } from './serve-options.js';
+import type { EmulatedReservationSettings } from './serve-options.js';
 
 /** Reservations that this process keeps, in a file, for any number of guests. */
 export class EmulatedDiskReservations implements DiskReservations {
@@ -34,7 +34,7 @@ export class EmulatedDiskReservations implements DiskReservations {
   static async open(
     addon: NativeAddon,
     image: Image,
-    settings: DiskSettings,
+    settings: EmulatedReservationSettings,
     options: DiskReservationsOptions,
     log: Logger,
   ): Promise<EmulatedDiskReservations> {
@@ -81,8 +81,8 @@ export class EmulatedDiskReservations implements DiskReservations {
 }
 
 /** Undefined: there is nowhere to keep reservations. */
-function statePathOf(image: Image, { reservationState }: DiskSettings): string | undefined {
-  if (reservationState !== undefined) return reservationState;
+function statePathOf(image: Image, { statePath }: EmulatedReservationSettings): string | undefined {
+  if (statePath !== undefined) return statePath;
   // Readers share an image, and would share the file.
   if (image.isBlockDevice || image.readOnly) return undefined;
   return `${realpathSync(image.path)}.reservations`;

@@ -1,10 +1,33 @@
 import type { AttachmentOptions, DiskOptions } from '../native/addon.js';
 import type { Designator } from '../scsi/designator.js';
+import type { TransportKind } from '../transports/open-transport.js';
 
 /** Where the front end is met: one of vhost-user's three ways. */
 export type Endpoint = { socketPath: string } | { socketFd: number } | { connectPath: string };
 
 export type DeviceKind = 'blk' | 'scsi';
+
+/** Who keeps a disk's reservations. */
+export type ReservationSettings = EmulatedReservationSettings | DeviceReservationSettings;
+
+/** This process. */
+export interface EmulatedReservationSettings {
+  by: 'emulated';
+  /** Its file; undefined = beside an image, none for a device. */
+  statePath: string | undefined;
+}
+
+/** The device itself, through its paths. */
+export interface DeviceReservationSettings {
+  by: 'device';
+  /** Of the one guest. */
+  initiatorName: string;
+  journalFolder: string;
+  /** Undefined = the best that this process may use. */
+  transport: TransportKind | undefined;
+  /** For arrays that can't take two REGISTERs at once. */
+  sequential: boolean;
+}
 
 export interface DiskSettings {
   /** Raw image or block device. */
@@ -14,8 +37,7 @@ export interface DiskSettings {
   serial: string | undefined;
   /** Undefined = the device's own, or derived from the serial. */
   designator: Designator | undefined;
-  /** File of the emulated reservations; undefined = beside an image, none for a device. */
-  reservationState: string | undefined;
+  reservations: ReservationSettings;
   blockSize: DiskOptions['blockSize'];
   engine: DiskOptions['engine'];
 }

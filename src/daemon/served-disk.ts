@@ -10,8 +10,9 @@ import { defaultProduct, type Identity } from '../scsi/identity.js';
 import { LogicalUnit } from '../scsi/logical-unit.js';
 import type { MediumOptions } from '../scsi/medium.js';
 import type { ModeSettings } from '../scsi/mode-pages.js';
+import { DeviceDiskReservations } from './device-disk-reservations.js';
 import { openLockedImage, openNativeDisk } from './disk.js';
-import type { DiskReservations } from './disk-reservations.js';
+import type { DiskReservations, DiskReservationsOptions } from './disk-reservations.js';
 import { EmulatedDiskReservations } from './emulated-disk-reservations.js';
 import type { DiskSettings } from './serve-options.js';
 
@@ -87,19 +88,14 @@ export class ServedDisk {
       settings.designator ??
       parseDesignator(deviceIdentity(image) ?? '') ??
       derivedDesignator(serial);
-    const reservations = await EmulatedDiskReservations.open(
-      addon,
-      image,
-      settings,
-      {
-        timeoutMs: reservationTimeoutMs,
-        depth: reservationQueueDepth,
-        onChange: () => {
-          served.disk?.reservationsChanged.dispatchEvent(new Event('change'));
-        },
+    const options = {
+      timeoutMs: reservationTimeoutMs,
+      depth: reservationQueueDepth,
+      onChange: () => {
+        served.disk?.reservationsChanged.dispatchEvent(new Event('change'));
       },
-      log,
-    );
+    };
+    const reservations = await openReservations(addon, image, settings, options, log);
     const identity = { ...defaultProduct, serial, designator };
     const onFault = (error: unknown) => {
       log.error({ err: error, image: image.path }, 'a command failed: this is a bug');
@@ -130,6 +126,12 @@ export class ServedDisk {
   /** To be called when nothing of the nexus is in flight any more. Its registration stays. */
   detach(nexus: Nexus): Promise<void> {
     return this.#reservations.detach(nexus);
+  }
+
+  /** To be called when all guests are detached. */
+  async close(): Promise<void> {
+    await this.#reservations.close();
+    this.native.close();
   }
 
   observe(observer: DiskObserver): void {
@@ -183,4 +185,19 @@ function mediumOf({ isBlockDevice, readOnly }: Image, native: NativeDisk): Mediu
     unmappedReadsZero: !isBlockDevice,
     compareAndWriteBlocks: readOnly ? 0 : compareAndWriteBlocks,
   };
+}
+
+function openReservations(
+  addon: NativeAddon,
+  image: Image,
+  { reservations }: DiskSettings,
+  options: DiskReservationsOptions,
+  log: Logger,
+): Promise<DiskReservations> {
+  switch (reservations.by) {
+    case 'emulated':
+      return EmulatedDiskReservations.open(addon, image, reservations, options, log);
+    case 'device':
+      return DeviceDiskReservations.open(addon, image, reservations, options, log);
+  }
 }

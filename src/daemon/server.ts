@@ -1,6 +1,7 @@
 /** What is served, and to whom. */
 import type { Logger } from 'pino';
 import type { NativeAddon } from '../native/addon.js';
+import { endsWithin } from '../util/ends-within.js';
 import { ExitCode, Failure } from '../util/failure.js';
 import { Guest } from './guest.js';
 import type { DiskSettings, ServeOptions } from './serve-options.js';
@@ -81,7 +82,7 @@ export class Server {
       if (other !== disk) continue;
       this.#disks.delete(lun);
       await Promise.all(this.guests.map((guest) => guest.unplug(lun)));
-      disk.native.close();
+      await disk.close();
     }
   }
 
@@ -92,8 +93,8 @@ export class Server {
   async stop(milliseconds: number): Promise<boolean> {
     const stopped = await Promise.all(this.guests.map((guest) => guest.stop(milliseconds)));
     if (stopped.includes(false)) return false;
-    for (const disk of this.#disks.values()) disk.native.close();
-    return true;
+    const closed = Promise.all([...this.#disks.values()].map((disk) => disk.close()));
+    return endsWithin(closed, milliseconds);
   }
 
   #freeLun(): number {

@@ -4,6 +4,7 @@ import { KeptPath, type OpenPath } from './kept-path.js';
 import { readPathsOf, unitName, type UnitDevice } from './logical-unit.js';
 import type { PathPlace } from './map-topology.js';
 import type { Multipathd } from './multipathd.js';
+import type { PathCondition } from './path-condition.js';
 import type { PathFacts } from './path-facts.js';
 import type { Sysfs } from './sysfs.js';
 
@@ -38,6 +39,11 @@ export class HostPaths extends EventTarget implements PathSource {
 
   paths(): readonly Path[] {
     return this.#paths;
+  }
+
+  /** Of each path that was found, strangers among them: its state, and why if it is not up. */
+  conditions(): readonly ({ name: string } & PathCondition)[] {
+    return [...this.#kept.values()].map(({ name, condition }) => ({ name, ...condition }));
   }
 
   /**

@@ -1,6 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { NativeAddon } from '../native/addon.js';
 import type { OpenTransportOptions } from '../transports/open-transport.js';
+import { endsWithin } from '../util/ends-within.js';
 import type { DeviceEvents } from './device-events.js';
 import { HostPaths } from './host-paths.js';
 import type { UnitDevice } from './logical-unit.js';
@@ -41,7 +41,7 @@ export async function openHostPaths(options: OpenHostPathsOptions): Promise<Open
   });
   await paths.refreshPlaces();
   const endWatch = watchPaths(paths, events);
-  await atMost(firstLook, paths.proven());
+  await endsWithin(paths.proven(), firstLook);
   return {
     paths,
     close: () => {
@@ -49,11 +49,4 @@ export async function openHostPaths(options: OpenHostPathsOptions): Promise<Open
       return paths.close();
     },
   };
-}
-
-async function atMost(milliseconds: number, ended: Promise<void>): Promise<void> {
-  const limit = new AbortController();
-  const expiry = delay(milliseconds, undefined, { signal: limit.signal });
-  await Promise.race([ended, expiry.catch(() => undefined)]);
-  limit.abort();
 }

@@ -11,7 +11,10 @@ import { PrHelperTransport } from './pr-helper-transport.js';
 import { trySd, trySg } from './scsi-candidates.js';
 import { sgIoProtocol } from './sg-io-protocol.js';
 
-export type TransportKind = 'sg' | 'sd' | 'linux-pr' | 'nvme' | 'pr-helper';
+/** Those by which this process touches the path's nodes itself. */
+export const directTransports = ['sg', 'sd', 'linux-pr', 'nvme'] as const;
+
+export type TransportKind = (typeof directTransports)[number] | 'pr-helper';
 
 export interface OpenTransportOptions {
   /** On the clock of performance.now(), milliseconds. */
