@@ -12,11 +12,10 @@ namespace holdfast::js {
 class FenceObject : public Napi::ObjectWrap<FenceObject> {
  public:
   static Napi::Function define(Napi::Env env);
-  /// `createFence()`.
+  /// `createFence(options)`.
   static Napi::Value create(const Napi::CallbackInfo& info);
 
-  explicit FenceObject(const Napi::CallbackInfo& info)
-      : ObjectWrap(info), fence_(std::make_shared<AccessFence>()) {}
+  explicit FenceObject(const Napi::CallbackInfo& info);
 
   /// Those whose requests pass it keep it alive.
   const std::shared_ptr<AccessFence>& fence() const { return fence_; }

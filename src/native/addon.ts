@@ -106,14 +106,16 @@ export interface LogicalUnitOptions extends LogicalUnitPlace {
 
 /**
  * The gate between one nexus and one disk that every request for the medium passes: it is counted
- * as in flight and then looks at the position. Closed at first.
+ * as in flight and then looks at the position. Closed at first. Requests that wait at it end at once
+ * by task management, when their disk is unplugged and when the connection or the attachment ends;
+ * when their ring is stopped, after 5 s, with BUSY, or with an I/O error of virtio-blk.
  */
 export interface NativeFence {
   /** Has effect on every request that comes after. */
   set(position: FencePosition): void;
   /**
-   * Resolves when every request that passed before this call has ended on the host's device, also
-   * those that were held; later ones are not waited for.
+   * Resolves when every request that passed before this call has ended on the host's device; later
+   * ones, and those that wait, are not waited for.
    */
   drained(): Promise<void>;
 }
@@ -123,7 +125,10 @@ export interface FencePosition {
   writes: boolean;
   /** Commands that the data plane would run go to the mailbox first. */
   attentionPending: boolean;
-  /** Requests for the medium wait until a position comes that does not hold them. Default false. */
+  /**
+   * Requests for the medium wait, in order, until a position comes that does not hold them, and
+   * meet that one. Default false.
+   */
   held?: boolean;
   /**
    * What passes carries this number, 0 to 2^32-1. Default 0.

@@ -8,6 +8,7 @@
 
 using holdfast::AccessFence;
 using Access = AccessFence::Access;
+using Entry = AccessFence::Entry;
 using Pass = AccessFence::Pass;
 
 namespace {
@@ -32,18 +33,18 @@ class Drain {
 TEST_CASE("fence: closed at first; reads and writes have positions of their own") {
   AccessFence fence;
   Pass pass;
-  CHECK_FALSE(fence.enter(pass, 0, Access::kRead));
+  CHECK(fence.enter(pass, 0, Access::kRead) == Entry::kConflict);
   CHECK_FALSE(pass.inside);
   fence.set(kReadsOnly);
-  CHECK_FALSE(fence.enter(pass, 0, Access::kWrite));
-  CHECK(fence.enter(pass, 0, Access::kRead));
+  CHECK(fence.enter(pass, 0, Access::kWrite) == Entry::kConflict);
+  CHECK(fence.enter(pass, 0, Access::kRead) == Entry::kPassed);
   fence.leave(pass);
   fence.leave(pass);  // outside: no effect
   fence.set({.writes = true, .attentionPending = true});
   CHECK(fence.attentionPending());
-  CHECK(fence.enter(pass, 0, Access::kWrite));
+  CHECK(fence.enter(pass, 0, Access::kWrite) == Entry::kPassed);
   Pass other;
-  CHECK_FALSE(fence.enter(other, 0, Access::kRead));
+  CHECK(fence.enter(other, 0, Access::kRead) == Entry::kConflict);
   fence.leave(pass);
   CHECK(Drain(fence).ended());
 }
@@ -53,8 +54,8 @@ TEST_CASE("fence: a drain ends at once when nothing is inside, else with the las
   fence.set(kOpen);
   CHECK(Drain(fence).ended());
   Pass first, second;
-  REQUIRE(fence.enter(first, 0, Access::kWrite));
-  REQUIRE(fence.enter(second, 1, Access::kRead));
+  REQUIRE(fence.enter(first, 0, Access::kWrite) == Entry::kPassed);
+  REQUIRE(fence.enter(second, 1, Access::kRead) == Entry::kPassed);
   fence.set({});
   Drain drain(fence);
   CHECK_FALSE(drain.ended());
@@ -68,11 +69,11 @@ TEST_CASE("fence: requests that enter after a drain are not waited for") {
   AccessFence fence;
   fence.set(kOpen);
   Pass old;
-  REQUIRE(fence.enter(old, 0, Access::kRead));
+  REQUIRE(fence.enter(old, 0, Access::kRead) == Entry::kPassed);
   fence.set(kReadsOnly);
   Drain drain(fence);
   Pass young;
-  REQUIRE(fence.enter(young, 0, Access::kRead));
+  REQUIRE(fence.enter(young, 0, Access::kRead) == Entry::kPassed);
   fence.leave(old);
   CHECK(drain.ended());
   fence.leave(young);
@@ -82,12 +83,12 @@ TEST_CASE("fence: a drain waits for what entered before any earlier drain, and e
   AccessFence fence;
   fence.set(kOpen);
   Pass first, second, third;
-  REQUIRE(fence.enter(first, 0, Access::kWrite));
+  REQUIRE(fence.enter(first, 0, Access::kWrite) == Entry::kPassed);
   Drain one(fence);
-  REQUIRE(fence.enter(second, 5, Access::kWrite));
+  REQUIRE(fence.enter(second, 5, Access::kWrite) == Entry::kPassed);
   Drain two(fence);
   Drain three(fence);
-  REQUIRE(fence.enter(third, 5, Access::kWrite));
+  REQUIRE(fence.enter(third, 5, Access::kWrite) == Entry::kPassed);
   fence.leave(second);
   CHECK_FALSE(one.ended());
   CHECK_FALSE(two.ended());
@@ -105,7 +106,7 @@ TEST_CASE("fence: queues far apart use the same lane and lose no request") {
   fence.set(kOpen);
   Pass passes[3];
   for (unsigned i = 0; i < 3; ++i)
-    REQUIRE(fence.enter(passes[i], 7 + i * AccessFence::kLanes, Access::kWrite));
+    REQUIRE(fence.enter(passes[i], 7 + i * AccessFence::kLanes, Access::kWrite) == Entry::kPassed);
   Drain drain(fence);
   fence.leave(passes[0]);
   fence.leave(passes[2]);
@@ -114,7 +115,102 @@ TEST_CASE("fence: queues far apart use the same lane and lose no request") {
   CHECK(drain.ended());
 }
 
+TEST_CASE("fence: held, nothing passes, nothing is a conflict, and a drain doesn't wait") {
+  AccessFence fence;
+  Pass pass;
+  for (const bool open : {false, true}) {
+    fence.set({.reads = open, .writes = open, .held = true});
+    CHECK(fence.enter(pass, 0, Access::kRead) == Entry::kHeld);
+    CHECK(fence.enter(pass, 0, Access::kWrite) == Entry::kHeld);
+    CHECK_FALSE(pass.inside);
+    CHECK(Drain(fence).ended());
+  }
+  fence.set(kReadsOnly);
+  CHECK(fence.enter(pass, 0, Access::kWrite) == Entry::kConflict);
+  fence.set({.reads = true, .epoch = 0xffff'fffe});
+  REQUIRE(fence.enter(pass, 0, Access::kRead) == Entry::kPassed);
+  CHECK(pass.epoch == 0xffff'fffe);
+  fence.leave(pass);
+}
+
+TEST_CASE("fence: a conflict waits outside for a verdict, which is asked for once a position") {
+  unsigned asked = 0;
+  AccessFence fence([&asked] { ++asked; });
+  constexpr AccessFence::Position kJudging{
+      .reads = true, .writes = true, .judgesConflicts = true, .epoch = 7};
+  AccessFence::Position held = kJudging;
+  held.held = true;
+  Pass first, second;
+
+  fence.set(kOpen);
+  REQUIRE(fence.enter(first, 0, Access::kWrite) == Entry::kPassed);
+  CHECK_FALSE(fence.awaitVerdict(first));
+  CHECK(first.inside);
+  fence.leave(first);
+
+  fence.set(kJudging);
+  REQUIRE(fence.enter(first, 0, Access::kWrite) == Entry::kPassed);
+  REQUIRE(fence.enter(second, 1, Access::kWrite) == Entry::kPassed);
+  CHECK(fence.awaitVerdict(first));
+  CHECK(fence.awaitVerdict(second));
+  CHECK(asked == 1);
+  CHECK(Drain(fence).ended());
+  CHECK(fence.enterAgain(first, Access::kWrite) == Entry::kHeld);
+
+  fence.set(held);
+  CHECK(fence.enterAgain(first, Access::kWrite) == Entry::kHeld);
+  SUBCASE("the same epoch: inside again") {
+    fence.set(kJudging);
+    CHECK(fence.enterAgain(first, Access::kWrite) == Entry::kPassed);
+    CHECK_FALSE(Drain(fence).ended());
+    CHECK(fence.awaitVerdict(first));
+    CHECK(asked == 2);
+    CHECK(fence.enterAgain(first, Access::kWrite) == Entry::kHeld);
+  }
+  SUBCASE("another epoch: the conflict") {
+    AccessFence::Position later = kJudging;
+    later.epoch = 8;
+    fence.set(later);
+    CHECK(fence.enterAgain(first, Access::kWrite) == Entry::kConflict);
+    CHECK_FALSE(first.inside);
+    CHECK(Drain(fence).ended());
+  }
+  SUBCASE("closed: the conflict") {
+    fence.set({.reads = true, .epoch = 7});
+    CHECK(fence.enterAgain(first, Access::kWrite) == Entry::kConflict);
+  }
+}
+
+TEST_CASE("fence: whoever waits hears of positions that may let it go on, until it parts") {
+  struct Waiter final : AccessFence::Waiter {
+    void fenceMoved() override { ++moves; }
+    unsigned moves = 0;
+  };
+  Waiter waiter;
+  AccessFence fence;
+  fence.join(waiter);
+  fence.set(kOpen);
+  fence.set({.reads = true, .writes = true, .held = true});
+  CHECK(waiter.moves == 0);
+  fence.set({.reads = true, .writes = true, .judgesConflicts = true});
+  CHECK(waiter.moves == 1);
+  Pass pass;
+  REQUIRE(fence.enter(pass, 0, Access::kRead) == Entry::kPassed);
+  CHECK(fence.awaitVerdict(pass));
+  fence.set(kOpen);
+  CHECK(waiter.moves == 2);
+  fence.set({.held = true});
+  fence.part(waiter);
+  fence.set(kOpen);
+  CHECK(waiter.moves == 2);
+}
+
 TEST_CASE("fence: nothing is inside once it was closed and drained, whatever the threads do") {
+  AccessFence::Position shut;
+  SUBCASE("closed") {}
+  SUBCASE("held") {
+    shut = {.reads = true, .writes = true, .held = true};
+  }
   AccessFence fence;
   // What the fence protects: odd while it must not be written to. Plain, so that a sanitizer sees
   // any write that is not ordered before the drain.
@@ -127,7 +223,7 @@ TEST_CASE("fence: nothing is inside once it was closed and drained, whatever the
     workers.emplace_back([&, worker] {
       Pass pass;
       while (!quit.load(std::memory_order_relaxed)) {
-        if (!fence.enter(pass, worker, Access::kWrite)) continue;
+        if (fence.enter(pass, worker, Access::kWrite) != Entry::kPassed) continue;
         ++medium[worker][0];
         if (closed.load(std::memory_order_relaxed)) ++violations;
         fence.leave(pass);
@@ -136,7 +232,7 @@ TEST_CASE("fence: nothing is inside once it was closed and drained, whatever the
   for (unsigned round = 0; round < 20'000; ++round) {
     closed.store(false);
     fence.set(kOpen);
-    fence.set({});
+    fence.set(shut);
     std::atomic<bool> drained{false};
     fence.drain([&] {
       drained.store(true);

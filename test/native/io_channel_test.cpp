@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/base/event_fd.h"
+#include "reserved_device.h"
 #include "support/temporary_image.h"
 
 using namespace holdfast;
@@ -41,6 +42,10 @@ struct Bench {
     request.owner = &owner;
     request.target = &target;
     channel->start(request);
+    return finish(request);
+  }
+
+  int finish(const IoRequest& request) {
     channel->submit();
     IoRequest* completed[IoChannel::kReapBatch];
     while (channel->reap(completed) == 0) channel->sleep();
@@ -170,6 +175,35 @@ TEST_CASE("io channel: several bounced requests take turns") {
     std::byte* back = bench.aligned + 16384;
     CHECK(bench.transfer(IoKind::kRead, i * 1024, {{back, 1024}}) == 0);
     CHECK(std::memcmp(back, bench.aligned + 1 + i * 2048, 1024) == 0);
+  }
+}
+
+TEST_CASE("io channel: a transfer that met a conflict half-way goes on where it stood") {
+  constexpr size_t kMoved = 3 << 20;  // three pieces of the bounce buffer
+  for (const EngineKind engine : kEngines) {
+    CAPTURE(static_cast<int>(engine));
+    test::ReservedDevice device;
+    Bench bench(engine);
+    std::byte* data = bench.aligned + 1;
+    fillPattern(data, kMoved, 7);
+    for (const IoKind kind : {IoKind::kWrite, IoKind::kRead}) {
+      iovec iov[] = {{data, 1000}, {data + 1000, kMoved - 1000}};
+      IoRequest request;
+      request.kind = kind;
+      request.length = kMoved;
+      request.iov = iov;
+      request.iovCount = 2;
+      device.reserve(1);
+      CHECK(bench.run(request) == -EBADE);
+      CHECK(request.done == IoChannel::kBounceSize);
+      device.release();
+      bench.channel->startAgain(request);
+      CHECK(bench.finish(request) == 0);
+      if (kind == IoKind::kWrite) std::memset(data, 0, kMoved);
+    }
+    std::vector<std::byte> expected(kMoved);
+    fillPattern(expected.data(), kMoved, 7);
+    CHECK(std::memcmp(data, expected.data(), kMoved) == 0);
   }
 }
 

@@ -1,6 +1,7 @@
 #include "core/blk/blk_queue.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 #include "core/blk/scsi_command.h"
@@ -18,11 +19,8 @@ Result<std::unique_ptr<virtio::QueueHandler>> BlkQueue::create(virtio::Virtqueue
                                                                const BlkDevice& device,
                                                                IoChannel& channel) {
   std::unique_ptr<BlkQueue> handler(new BlkQueue(queue, device, channel));
-  if (device.mailbox()) {
-    handler->port_ = std::make_unique<MailboxPort>(*device.mailbox(),
-                                                   static_cast<MailboxClient&>(*handler), channel);
-    if (Status opened = handler->port_->open(); !opened) return opened.error();
-  }
+  if (Status opened = handler->openPort(); !opened) return opened.error();
+  if (Status opened = handler->openLine(); !opened) return opened.error();
   return std::unique_ptr<virtio::QueueHandler>(std::move(handler));
 }
 
@@ -38,6 +36,28 @@ BlkQueue::BlkQueue(virtio::Virtqueue& queue, const BlkDevice& device, IoChannel&
   }
 }
 
+BlkQueue::~BlkQueue() {
+  if (line_) line_->part(*device_.fence());
+}
+
+Status BlkQueue::openPort() {
+  if (!device_.mailbox()) return {};
+  port_ = std::make_unique<MailboxPort>(*device_.mailbox(), static_cast<MailboxClient&>(*this),
+                                        channel_);
+  return port_->open();
+}
+
+Status BlkQueue::openLine() {
+  if (!device_.fence()) return {};
+  // Either kind of waiting may hold up a stop for as long.
+  const Mailbox::Options& options =
+      device_.mailbox() ? device_.mailbox()->options() : Mailbox::Options();
+  line_ =
+      std::make_unique<FenceLine>(static_cast<FenceClient&>(*this), channel_, options.stopTimeout);
+  line_->join(*device_.fence());
+  return line_->open();
+}
+
 unsigned BlkQueue::serve(unsigned budget) {
   unsigned served = 0;
   while (served < budget && wantsChains() && queue_.pop(free_->chain)) {
@@ -47,6 +67,15 @@ unsigned BlkQueue::serve(unsigned budget) {
     ++served;
   }
   return served;
+}
+
+unsigned BlkQueue::collect() {
+  const bool stopping = !queue_.serving();
+  return (port_ ? port_->collect(stopping) : 0) + (line_ ? line_->collect(stopping) : 0);
+}
+
+void BlkQueue::giveUpWaiting() {
+  if (line_) line_->giveUp();
 }
 
 void BlkQueue::begin(Slot& slot) {
@@ -171,13 +200,15 @@ uint8_t BlkQueue::scsiCommand(Slot& slot) {
 }
 
 uint8_t BlkQueue::start(Slot& slot, IoKind kind) {
+  using Entry = AccessFence::Entry;
   const auto access =
       kind == IoKind::kRead ? AccessFence::Access::kRead : AccessFence::Access::kWrite;
-  if (device_.fence() && !device_.fence()->enter(slot.pass, queue_.index(), access))
-    return kStatusIoError;
   slot.kind = kind;
   slot.throughCache = kind != IoKind::kRead && device_.writeThrough();
-  channel_.start(slot);
+  const Entry entry =
+      line_ ? line_->enter(slot, *device_.fence(), queue_.index(), access) : Entry::kPassed;
+  if (entry == Entry::kConflict) return kStatusIoError;
+  if (entry == Entry::kPassed) channel_.start(slot);
   return kPending;
 }
 
@@ -202,8 +233,23 @@ void BlkQueue::cutOff(MailboxEntry& entry) {
   finish(slot, kStatusOk);
 }
 
+void BlkQueue::released(FenceEntry& entry) {
+  auto& slot = static_cast<Slot&>(entry);
+  slot.metConflict ? channel_.startAgain(slot) : channel_.start(slot);
+}
+
+void BlkQueue::refused(FenceEntry& entry) {
+  finish(static_cast<Slot&>(entry), kStatusIoError);
+}
+
+void BlkQueue::givenUp(FenceEntry& entry) {
+  finish(static_cast<Slot&>(entry), kStatusIoError);
+}
+
 void BlkQueue::complete(IoRequest& request) {
-  finish(static_cast<Slot&>(request), request.result == 0 ? kStatusOk : kStatusIoError);
+  auto& slot = static_cast<Slot&>(request);
+  if (slot.result == -EBADE && line_ && line_->awaitVerdict(slot)) return;
+  finish(slot, slot.result == 0 ? kStatusOk : kStatusIoError);
 }
 
 void BlkQueue::finish(Slot& slot, uint8_t status) {

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "core/blk/blk_device.h"
+#include "core/disk/fence_line.h"
 #include "core/io/io_channel.h"
 #include "core/mailbox/mailbox_port.h"
 #include "core/virtio/virtqueue.h"
@@ -10,7 +11,10 @@
 namespace holdfast::blk {
 
 /// Turns one virtqueue's chains into operations on the disk and their results into statuses.
-class BlkQueue final : public virtio::QueueHandler, public IoOwner, private MailboxClient {
+class BlkQueue final : public virtio::QueueHandler,
+                       public IoOwner,
+                       private MailboxClient,
+                       private FenceClient {
  public:
   /// Most requests of one queue inside the kernel; a driver may have more in the ring.
   static constexpr unsigned kMaxInFlight = 256;
@@ -19,17 +23,18 @@ class BlkQueue final : public virtio::QueueHandler, public IoOwner, private Mail
   static Result<std::unique_ptr<virtio::QueueHandler>> create(virtio::Virtqueue& queue,
                                                               const BlkDevice& device,
                                                               IoChannel& channel);
+  ~BlkQueue() override;
 
   unsigned serve(unsigned budget) override;
   bool wantsChains() const override { return free_ && channel_.hasRoom(); }
-  unsigned collect() override { return port_ ? port_->collect(!queue_.serving()) : 0; }
+  unsigned collect() override;
+  void giveUpWaiting() override;
   void complete(IoRequest& request) override;
 
  private:
-  struct Slot : IoRequest, MailboxEntry {
+  struct Slot : IoRequest, MailboxEntry, FenceEntry {
     Slot* nextFree = nullptr;
     MapEpoch* epoch = nullptr;
-    AccessFence::Pass pass;
     uint32_t type = 0;
     uint64_t bytes = 0;  // of data, for the counters
     virtio::DescriptorChain chain;
@@ -37,6 +42,8 @@ class BlkQueue final : public virtio::QueueHandler, public IoOwner, private Mail
   };
 
   BlkQueue(virtio::Virtqueue& queue, const BlkDevice& device, IoChannel& channel);
+  Status openPort();
+  Status openLine();
 
   void begin(Slot& slot);
   uint8_t dispatch(Slot& slot, const RequestHeader& header);
@@ -45,12 +52,16 @@ class BlkQueue final : public virtio::QueueHandler, public IoOwner, private Mail
   uint8_t getId(Slot& slot);
   uint8_t discardOrWriteZeroes(Slot& slot);
   uint8_t scsiCommand(Slot& slot);
-  /// The status to go on with: kIoError if the fence is closed.
+  /// The status to go on with: kStatusIoError if the fence is closed.
   uint8_t start(Slot& slot, IoKind kind);
 
   void answered(MailboxEntry& entry, MailboxReply& reply) override;
   void timedOut(MailboxEntry& entry) override;
   void cutOff(MailboxEntry& entry) override;
+
+  void released(FenceEntry& entry) override;
+  void refused(FenceEntry& entry) override;
+  void givenUp(FenceEntry& entry) override;
 
   void finish(Slot& slot, uint8_t status);
   void count(const Slot& slot, uint8_t status);
@@ -59,6 +70,7 @@ class BlkQueue final : public virtio::QueueHandler, public IoOwner, private Mail
   const BlkDevice& device_;
   IoChannel& channel_;
   std::unique_ptr<MailboxPort> port_;  // null: no SCSI commands
+  std::unique_ptr<FenceLine> line_;    // null: no fence
   std::unique_ptr<Slot[]> slots_;
   Slot* free_ = nullptr;
 };

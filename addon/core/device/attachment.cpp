@@ -196,11 +196,16 @@ Status Attachment::startRing(uint16_t index, const vhost_user::RingSetup& setup,
 }
 
 Result<uint32_t> Attachment::stopRing(uint16_t index) {
+  return drainRing(index, Waiting::kMayGoOn);
+}
+
+uint32_t Attachment::drainRing(uint16_t index, Waiting waiting) {
   uint32_t base = 0;
   QueueWorker* owner = worker(index);
   owner->call([&] {
     ServedQueue* served = owner->find(index);
     served->queue->stopServing();
+    if (waiting == Waiting::kGivenUp) served->handler->giveUpWaiting();
     if (served->queue->inFlight() > 0) return false;
     served->queue->publish();
     base = served->queue->ring().lastAvailable();
@@ -268,7 +273,7 @@ void Attachment::connected(vhost_user::ConfigNotifier& notifier) {
 void Attachment::disconnected() {
   model_->onConfigChange({});
   for (uint16_t i = 0; i < maxQueues(); ++i) {
-    if (rings_[i].started) (void)stopRing(i);
+    if (rings_[i].started) (void)drainRing(i, Waiting::kGivenUp);
     rings_[i] = Ring();
   }
   for (auto& worker : workers_) {

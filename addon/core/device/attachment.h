@@ -54,6 +54,9 @@ class Attachment final : private vhost_user::Device {
   QueueWorker* worker(uint16_t index) { return workers_[index % workers_.size()].get(); }
   Result<QueueWorker*> startedWorker(uint16_t index);
   Status checkRingsWithin(const MemoryMap& map);
+  enum class Waiting { kMayGoOn, kGivenUp };
+  /// Returns the base. `waiting`: requests that are held at an access fence.
+  uint32_t drainRing(uint16_t index, Waiting waiting);
 
   // vhost_user::Device, on the control thread
   uint64_t features() const override;

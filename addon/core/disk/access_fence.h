@@ -15,15 +15,24 @@ namespace holdfast {
 ///
 /// Requests are counted in one of two generations, and each drain begins a new one: a drain waits
 /// only for requests that passed before it, however many more keep coming.
+///
+/// What has to wait at the gate is not inside: it stands in its queue's FenceLine.
 class AccessFence {
  public:
   enum class Access : uint8_t { kRead, kWrite };
+  enum class Entry : uint8_t { kPassed, kConflict, kHeld };
 
   struct Position {
     bool reads = false;
     bool writes = false;
     /// The next command must go to the control plane, which owes the nexus a unit attention.
     bool attentionPending = false;
+    /// Nothing passes, and nothing is a conflict: all wait.
+    bool held = false;
+    /// What meets a conflict at the host's device waits for a verdict.
+    bool judgesConflicts = false;
+    /// Of what passes.
+    uint32_t epoch = 0;
   };
 
   /// A request's stay behind the gate; with its owner until leave().
@@ -31,9 +40,26 @@ class AccessFence {
     uint8_t lane = 0;
     uint8_t generation = 0;
     bool inside = false;
+    /// Of the position in which it passed.
+    uint32_t epoch = 0;
+    /// The last position that is no verdict on it.
+    uint32_t judgedBefore = 0;
   };
 
-  AccessFence() = default;
+  /// Whose requests may have to wait.
+  class Waiter {
+   public:
+    /// They may go on, or some of them. Any thread; must not call the fence.
+    virtual void fenceMoved() = 0;
+
+   protected:
+    ~Waiter() = default;
+  };
+
+  /// `onConflict` is called on a queue worker's thread when the first request begins to wait for a
+  /// verdict, once until the next position.
+  explicit AccessFence(std::function<void()> onConflict = {})
+      : onConflict_(std::move(onConflict)) {}
   AccessFence(const AccessFence&) = delete;
   AccessFence& operator=(const AccessFence&) = delete;
 
@@ -50,38 +76,59 @@ class AccessFence {
 
   // Queue workers.
 
-  /// False: conflict, and `pass` stays outside. `lane`: any number; workers that use different ones
+  void join(Waiter& waiter);
+  /// `waiter` joined; it hears no more when this returns.
+  void part(Waiter& waiter);
+
+  /// Unless kPassed, `pass` stays outside. `lane`: any number; workers that use different ones
   /// (modulo kLanes) share no cache line.
-  bool enter(Pass& pass, unsigned lane, Access access);
+  Entry enter(Pass& pass, unsigned lane, Access access);
   /// The request has ended on the host's device. No effect on a pass that isn't inside.
   void leave(Pass& pass);
+
+  /// The request has met a conflict at the host's device. True: it is outside now and waits for a
+  /// verdict; false: there won't be one.
+  bool awaitVerdict(Pass& pass);
+  /// For one that waits: kHeld, no verdict yet; kPassed, it is inside as before and to be sent
+  /// again; kConflict, also where another epoch has begun.
+  Entry enterAgain(Pass& pass, Access access);
 
   static constexpr unsigned kLanes = 64;
 
  private:
-  static constexpr uint32_t kReads = 1;
-  static constexpr uint32_t kWrites = 2;
-  static constexpr uint32_t kAttentionPending = 4;
-  static constexpr uint32_t kGeneration = 8;
+  /// The position in one word, so that a request reads it at once: flags, above them the epoch.
+  using State = uint64_t;
+  static constexpr State kReads = 1;
+  static constexpr State kWrites = 2;
+  static constexpr State kAttentionPending = 4;
+  static constexpr State kGeneration = 8;
+  static constexpr State kHeld = 16;
+  static constexpr State kJudges = 32;
+  static constexpr unsigned kEpochShift = 32;
 
   struct alignas(64) Lane {
     std::array<std::atomic<uint32_t>, 2> inFlight{};
   };
-  using Waiters = std::vector<std::function<void()>>;
+  using Drained = std::vector<std::function<void()>>;
 
-  static uint8_t generationOf(uint32_t state) { return (state & kGeneration) != 0; }
+  static uint8_t generationOf(State state) { return (state & kGeneration) != 0; }
   bool isEmpty(uint8_t generation) const;
   /// With mutex_ held: ends what is drained and begins what waits; returns whom to call.
-  Waiters advance();
+  Drained advance();
   void settle();
 
-  std::atomic<uint32_t> state_{0};
+  const std::function<void()> onConflict_;
+  std::atomic<State> state_{0};
+  /// Positions so far.
+  std::atomic<uint32_t> moves_{0};
   /// Somebody waits for a generation to become empty.
   std::atomic<bool> drainWanted_{false};
   std::array<Lane, kLanes> lanes_;
   std::mutex mutex_;
-  Waiters current_;  // wait for the generation before the present one
-  Waiters next_;     // wait for the present one, which ends as soon as the one before is empty
+  Drained current_;  // wait for the generation before the present one
+  Drained next_;     // wait for the present one, which ends as soon as the one before is empty
+  std::vector<Waiter*> waiters_;
+  bool verdictWanted_ = false;  // in the present position
 };
 
 }  // namespace holdfast

@@ -56,16 +56,24 @@ void IoChannel::remove(const IoTarget& target) {
 }
 
 void IoChannel::start(IoRequest& request) {
-  ++inFlight_;
+  const bool transfers = request.kind == IoKind::kRead || request.kind == IoKind::kWrite;
   request.done = 0;
+  request.bounced = transfers && !directIoTakes(request);
+  if (request.bounced) bounced_.add();
+  begin(request);
+}
+
+void IoChannel::startAgain(IoRequest& request) {
+  begin(request);
+}
+
+void IoChannel::begin(IoRequest& request) {
+  ++inFlight_;
   request.result = 0;
-  request.bounced = false;
   switch (request.kind) {
     case IoKind::kRead:
     case IoKind::kWrite:
-      if (directIoTakes(request)) break;
-      request.bounced = true;
-      bounced_.add();
+      if (!request.bounced) break;
       bounceWaiting_.push(request);
       if (!bouncing_) startNextBounce();
       return;

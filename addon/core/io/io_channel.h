@@ -39,12 +39,15 @@ class IoChannel {
   uint64_t bounced() const { return bounced_.get(); }
 
   void start(IoRequest& request);
+  /// For a request that came back with an error, and was left as it is: from where it stood.
+  void startAgain(IoRequest& request);
   void submit() { engine_->submit(); }
   unsigned reap(std::span<IoRequest*, kReapBatch> completed);
   void sleep() { engine_->sleep(); }
 
  private:
   IoChannel(std::unique_ptr<IoEngine> engine, std::byte* bounce);
+  void begin(IoRequest& request);
   void startNextBounce();
   void prepareBouncePiece(IoRequest& request);
   bool finishTransfer(IoRequest& request);

@@ -32,6 +32,8 @@ inline void truncate(iovec* iov, uint32_t& count, size_t bytes) {
 
 /// Copies up to `size` bytes from the vector into `target`; returns how many.
 size_t gather(const iovec* iov, uint32_t count, std::byte* target, size_t size);
+/// The same, from the vector's byte `offset` on.
+size_t gatherAt(const iovec* iov, uint32_t count, uint64_t offset, std::byte* target, size_t size);
 /// Copies up to `size` bytes from `source` into the vector; returns how many.
 size_t scatter(const iovec* iov, uint32_t count, const std::byte* source, size_t size);
 /// The same, from the vector's byte `offset` on.

@@ -1,7 +1,5 @@
 #include "core/mailbox/mailbox_port.h"
 
-#include <sys/timerfd.h>
-
 #include <algorithm>
 #include <cerrno>
 
@@ -10,10 +8,7 @@
 namespace holdfast {
 
 MailboxPort::MailboxPort(Mailbox& mailbox, MailboxClient& client, IoChannel& channel)
-    : mailbox_(mailbox),
-      client_(client),
-      channel_(channel),
-      timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)) {}
+    : mailbox_(mailbox), client_(client), channel_(channel) {}
 
 MailboxPort::~MailboxPort() {
   for (const MailboxEntry* entry : pending_) mailbox_.end(entry->token);
@@ -22,7 +17,8 @@ MailboxPort::~MailboxPort() {
 }
 
 Status MailboxPort::open() {
-  if (!answers_.valid() || !timer_) return Error{EMFILE, "no file descriptor left for the queue"};
+  if (!answers_.valid() || !timer_.valid())
+    return Error{EMFILE, "no file descriptor left for the queue"};
   if (Status watched = channel_.watch(answers_.eventFd()); !watched) return watched;
   return channel_.watch(timer_.get());
 }
@@ -101,11 +97,7 @@ void MailboxPort::armTimer() {
   // A timer that runs out early is cheaper than one set anew for each command.
   if (first == pending_.end() || (armedFor_ != 0 && armedFor_ <= (*first)->deadline)) return;
   armedFor_ = (*first)->deadline;
-  constexpr int64_t kSecond = 1'000'000'000;
-  const itimerspec time{
-      .it_interval = {},
-      .it_value = {.tv_sec = armedFor_ / kSecond, .tv_nsec = armedFor_ % kSecond}};
-  ::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &time, nullptr);
+  timer_.arm(armedFor_);
 }
 
 bool MailboxPort::isPending(const MailboxEntry* entry, MailboxToken token) const {

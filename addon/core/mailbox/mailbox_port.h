@@ -5,7 +5,7 @@
 
 #include "core/base/inbox.h"
 #include "core/base/status.h"
-#include "core/base/unique_fd.h"
+#include "core/base/timer_fd.h"
 #include "core/io/io_channel.h"
 #include "core/mailbox/mailbox.h"
 
@@ -59,7 +59,7 @@ class MailboxPort {
   MailboxClient& client_;
   IoChannel& channel_;
   Inbox<MailboxAnswer> answers_;
-  UniqueFd timer_;
+  TimerFd timer_;
   int64_t armedFor_ = 0;  // 0: not armed
   bool stopping_ = false;
   std::vector<MailboxEntry*> pending_;

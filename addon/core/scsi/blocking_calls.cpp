@@ -64,16 +64,16 @@ int compare(int fd, const std::byte* expected, size_t size, uint64_t offset) {
 }
 
 /// Runs `call(data, size, offset)` for one piece of the request's buffers after the other, each
-/// copied out of guest memory once, until one returns something else than 0.
+/// copied out of guest memory once, until one returns something else than 0. The buffers stay as
+/// they are: the request may be run again.
 template <typename Call>
-int inPieces(IoRequest& request, Call call) {
+int inPieces(const IoRequest& request, Call call) {
   const size_t pieceSize = std::min<uint64_t>(kVerifySize, request.length);
   const AlignedBuffer sent = allocate(pieceSize);
   if (!sent) return -ENOMEM;
   for (uint64_t done = 0; done < request.length; done += pieceSize) {
     const size_t size = std::min<uint64_t>(pieceSize, request.length - done);
-    gather(request.iov, request.iovCount, sent.get(), size);
-    advance(request.iov, request.iovCount, size);
+    gatherAt(request.iov, request.iovCount, done, sent.get(), size);
     if (const int error = call(sent.get(), size, request.offset + done); error != 0) return error;
   }
   return 0;

@@ -16,6 +16,7 @@ Result<std::unique_ptr<virtio::QueueHandler>> ScsiQueue::create(virtio::Virtqueu
   std::unique_ptr<ScsiQueue> handler(new ScsiQueue(queue, controller, channel));
   if (!handler->mail_.valid()) return Error{EMFILE, "no file descriptor left for the queue"};
   if (Status opened = handler->port_.open(); !opened) return opened.error();
+  if (Status opened = handler->line_.open(); !opened) return opened.error();
   if (Status watched = channel.watch(handler->mail_.eventFd()); !watched) return watched.error();
   return std::unique_ptr<virtio::QueueHandler>(std::move(handler));
 }
@@ -24,7 +25,8 @@ ScsiQueue::ScsiQueue(virtio::Virtqueue& queue, ScsiController& controller, IoCha
     : queue_(queue),
       controller_(controller),
       channel_(channel),
-      units_(controller.units(), channel),
+      line_(*this, channel, controller.mailbox().options().stopTimeout),
+      units_(controller.units(), channel, line_),
       port_(controller.mailbox(), *this, channel),
       requestCount_(std::min(kMaxInFlight, queue.ring().size())),
       requests_(std::make_unique_for_overwrite<ScsiRequest[]>(requestCount_)) {
@@ -57,7 +59,9 @@ unsigned ScsiQueue::serve(unsigned budget) {
 unsigned ScsiQueue::collect() {
   units_.refresh();
   for (TaskFunction* function : mail_.take()) beginFunction(*function);
-  const unsigned ended = port_.collect(!queue_.serving());
+  unsigned ended = port_.collect(!queue_.serving());
+  ended += line_.collect(!queue_.serving());
+  if (!line_.empty() && units_.anyLeaving()) ended += endWaitingOfRemoved();
   if (!functions_.empty()) settleFunctions();
   return ended;
 }
@@ -108,9 +112,19 @@ void ScsiQueue::dispatch(ScsiRequest& request) {
 
 void ScsiQueue::serveNatively(ScsiRequest& request) {
   const BlockOperation operation = *blockOperationOf(request.header.cdb[0]);
+  AccessFence& fence = request.unit->unit->fence();
   // Queues, and so workers, differ in the lane they use.
-  if (!request.unit->unit->fence().enter(request.pass, queue_.index(), accessOf(operation)))
-    return finish(request, ended(ScsiStatus::kReservationConflict));
+  switch (line_.enter(request, fence, queue_.index(), accessOf(operation))) {
+    case AccessFence::Entry::kPassed:
+      return executeInside(request);
+    case AccessFence::Entry::kConflict:
+      return finish(request, ended(ScsiStatus::kReservationConflict));
+    case AccessFence::Entry::kHeld:
+      request.stage = ScsiRequest::Stage::kFence;
+  }
+}
+
+void ScsiQueue::executeInside(ScsiRequest& request) {
   if (auto outcome = prepareBlockCommand(request)) return finish(request, *outcome);
   start(request);
 }
@@ -158,6 +172,37 @@ void ScsiQueue::cutOff(MailboxEntry& entry) {
   finish(static_cast<ScsiRequest&>(entry), ended(ScsiStatus::kBusy));
 }
 
+void ScsiQueue::released(FenceEntry& entry) {
+  auto& request = static_cast<ScsiRequest&>(entry);
+  if (request.metConflict) return channel_.startAgain(request);
+  AccessFence& fence = request.unit->unit->fence();
+  if (!fence.attentionPending()) return executeInside(request);
+  fence.leave(request.pass);
+  post(request);
+}
+
+void ScsiQueue::refused(FenceEntry& entry) {
+  auto& request = static_cast<ScsiRequest&>(entry);
+  if (!request.metConflict && request.unit->unit->fence().attentionPending()) return post(request);
+  finish(request, ended(ScsiStatus::kReservationConflict));
+}
+
+void ScsiQueue::givenUp(FenceEntry& entry) {
+  finish(static_cast<ScsiRequest&>(entry), ended(ScsiStatus::kBusy));
+}
+
+/// Their disk can be let go only when they have ended.
+unsigned ScsiQueue::endWaitingOfRemoved() {
+  unsigned count = 0;
+  for (ScsiRequest& request : requests()) {
+    if (!request.waits() || !request.unit->leaving) continue;
+    line_.cancel(request);
+    finish(request, failed(Response::kBadTarget));
+    ++count;
+  }
+  return count;
+}
+
 void ScsiQueue::complete(IoRequest& ioRequest) {
   auto& request = static_cast<ScsiRequest&>(ioRequest);
   if (request.syncFirst && request.result == 0 && request.cancelled == Response::kOk) {
@@ -166,6 +211,7 @@ void ScsiQueue::complete(IoRequest& ioRequest) {
     return start(request);
   }
   if (request.cancelled != Response::kOk) return finish(request, failed(request.cancelled));
+  if (request.result == -EBADE && line_.awaitVerdict(request)) return;
   finish(request, outcomeOfBlockCommand(request));
 }
 
@@ -188,8 +234,12 @@ void ScsiQueue::beginFunction(TaskFunction& function) {
     pending.found = true;
     if (function.isQuery()) continue;
     request.cancelled = function.cancelledAs();
-    if (request.stage != ScsiRequest::Stage::kMailbox) continue;
-    port_.cancel(request);
+    if (request.waits())
+      line_.cancel(request);
+    else if (request.stage == ScsiRequest::Stage::kMailbox)
+      port_.cancel(request);
+    else
+      continue;
     finish(request, failed(request.cancelled));
   }
   if (function.isQuery())

@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "core/disk/fence_line.h"
 #include "core/io/io_channel.h"
 #include "core/mailbox/mailbox_port.h"
 #include "core/scsi/request_queues.h"
@@ -17,7 +18,10 @@ class ScsiController;
 
 /// A request queue: serves the commands that move data on the disks, hands all others to the
 /// control plane, and ends those that a task management function is about.
-class ScsiQueue final : public virtio::QueueHandler, public IoOwner, private MailboxClient {
+class ScsiQueue final : public virtio::QueueHandler,
+                        public IoOwner,
+                        private MailboxClient,
+                        private FenceClient {
  public:
   /// Most commands of one queue at a time; a driver may have more in the ring.
   static constexpr unsigned kMaxInFlight = 256;
@@ -31,6 +35,7 @@ class ScsiQueue final : public virtio::QueueHandler, public IoOwner, private Mai
   unsigned serve(unsigned budget) override;
   bool wantsChains() const override { return free_ && channel_.hasRoom(); }
   unsigned collect() override;
+  void giveUpWaiting() override { line_.giveUp(); }
   void complete(IoRequest& request) override;
 
  private:
@@ -47,12 +52,18 @@ class ScsiQueue final : public virtio::QueueHandler, public IoOwner, private Mai
   void begin(ScsiRequest& request);
   void dispatch(ScsiRequest& request);
   void serveNatively(ScsiRequest& request);
+  void executeInside(ScsiRequest& request);
   void post(ScsiRequest& request);
   void start(ScsiRequest& request);
 
   void answered(MailboxEntry& entry, MailboxReply& reply) override;
   void timedOut(MailboxEntry& entry) override;
   void cutOff(MailboxEntry& entry) override;
+
+  void released(FenceEntry& entry) override;
+  void refused(FenceEntry& entry) override;
+  void givenUp(FenceEntry& entry) override;
+  unsigned endWaitingOfRemoved();
 
   void beginFunction(TaskFunction& function);
   void settleFunctions();
@@ -69,6 +80,7 @@ class ScsiQueue final : public virtio::QueueHandler, public IoOwner, private Mai
   virtio::Virtqueue& queue_;
   ScsiController& controller_;
   IoChannel& channel_;
+  FenceLine line_;
   UnitUses units_;
   RequestQueues::Mail mail_;
   MailboxPort port_;

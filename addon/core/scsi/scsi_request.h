@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "core/disk/access_fence.h"
+#include "core/disk/fence_line.h"
 #include "core/io/io_request.h"
 #include "core/mailbox/mailbox.h"
 #include "core/memory/map_epoch.h"
@@ -31,8 +31,9 @@ struct BlockScratch {
 
 /// One command from its chain to its response. Framing goes by bytes, wherever the driver put the
 /// boundaries of descriptors (virtio 1.4, 2.7.4).
-struct ScsiRequest : IoRequest, MailboxEntry {
-  enum class Stage : uint8_t { kFree, kMailbox, kMedium };
+struct ScsiRequest : IoRequest, MailboxEntry, FenceEntry {
+  /// kFence: held there before it began; one that waits for a verdict is at kMedium.
+  enum class Stage : uint8_t { kFree, kMailbox, kFence, kMedium };
 
   Stage stage = Stage::kFree;
   ScsiRequest* nextFree = nullptr;
@@ -44,7 +45,6 @@ struct ScsiRequest : IoRequest, MailboxEntry {
   RequestHeader header;
   LunAddress address;
   UnitUse* unit = nullptr;
-  AccessFence::Pass pass;
   BlockCommand command;
   /// READ with FUA: the cache is written out first.
   bool syncFirst = false;

@@ -12,7 +12,8 @@ bool isBefore(const std::unique_ptr<UnitUse>& use, uint32_t place) {
 
 }  // namespace
 
-UnitUses::UnitUses(const UnitTable& table, IoChannel& channel) : table_(table), channel_(channel) {
+UnitUses::UnitUses(const UnitTable& table, IoChannel& channel, FenceLine& line)
+    : table_(table), channel_(channel), line_(line) {
   follow();
 }
 
@@ -47,6 +48,7 @@ void UnitUses::follow() {
       continue;
     }
     const bool usable = channel_.add(unit->ioTarget()).ok();
+    line_.join(unit->fence());
     uses_.push_back(std::make_unique<UnitUse>(UnitUse{.unit = unit, .usable = usable}));
   }
   for (std::unique_ptr<UnitUse>& use : known) {
@@ -59,6 +61,7 @@ void UnitUses::follow() {
 
 void UnitUses::drop(UnitUse& use) {
   if (use.usable) channel_.remove(use.unit->ioTarget());
+  line_.part(use.unit->fence());
   std::erase_if(leaving_, [&use](const auto& other) { return other.get() == &use; });
 }
 

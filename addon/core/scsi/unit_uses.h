@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/disk/fence_line.h"
 #include "core/io/io_channel.h"
 #include "core/scsi/logical_unit.h"
 #include "core/scsi/unit_table.h"
@@ -26,7 +27,8 @@ struct UnitUse {
 /// a request costs a plain increment.
 class UnitUses {
  public:
-  UnitUses(const UnitTable& table, IoChannel& channel);
+  /// Requests wait at the units' fences in `line`.
+  UnitUses(const UnitTable& table, IoChannel& channel, FenceLine& line);
   /// No request refers to a unit any more.
   ~UnitUses();
   UnitUses(const UnitUses&) = delete;
@@ -36,6 +38,8 @@ class UnitUses {
   void refresh() {
     if (table_.version() != seen_) follow();
   }
+  /// A unit was removed, and requests refer to it still.
+  bool anyLeaving() const { return !leaving_.empty(); }
   bool hasTarget(uint8_t target) const { return targets_[target]; }
   /// Null: none there.
   UnitUse* find(uint8_t target, uint16_t lun);
@@ -51,6 +55,7 @@ class UnitUses {
 
   const UnitTable& table_;
   IoChannel& channel_;
+  FenceLine& line_;
   uint64_t seen_ = 0;
   std::vector<std::unique_ptr<UnitUse>> uses_;     // ascending place
   std::vector<std::unique_ptr<UnitUse>> leaving_;  // with requests

@@ -102,6 +102,8 @@ class QueueHandler {
   /// was reaped, so that no signal of an event fd is used up before its cause is looked for. Also
   /// while the queue isn't serving.
   virtual unsigned collect() { return 0; }
+  /// The front end is gone: what waits for the control plane to let it begin ends now.
+  virtual void giveUpWaiting() {}
 };
 
 }  // namespace holdfast::virtio

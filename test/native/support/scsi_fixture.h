@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -46,6 +47,7 @@ class ScsiFixture {
     uint16_t requestQueues = 2;
     bool config = false;
     Mailbox::Options mailbox{};
+    std::function<void()> onConflict{};
     scsi::BlockLimits limits{.writeSameBlocks = 1 << 20,
                              .unmapBlocks = 1 << 20,
                              .unmapDescriptors = 16,
@@ -56,7 +58,7 @@ class ScsiFixture {
   explicit ScsiFixture(Options options)
       : options_(options), plane_(options.mailbox), image_(kSize) {
     disk_ = openDisk(image_);
-    fence_ = std::make_shared<AccessFence>();
+    fence_ = std::make_shared<AccessFence>(options.onConflict);
     fence_->set({.reads = true, .writes = true});
     auto model = std::make_unique<scsi::ScsiController>(
         scsi::ScsiOptions{.requestQueueCount = options.requestQueues, .config = options.config},
