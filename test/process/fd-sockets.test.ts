@@ -117,6 +117,14 @@ function openDevice(path: string): number {
 
 const openFds = (): number => readdirSync('/proc/self/fd').length;
 
+/** Sockets are closed by a thread of their own, which tells nobody; those of earlier tests, too. */
+async function openFdsAtMost(count: number): Promise<void> {
+  const closed = (): void => {
+    expect(openFds()).toBeLessThanOrEqual(count);
+  };
+  await vi.waitFor(closed, { timeout: patience });
+}
+
 it('carries bytes and descriptors both ways and knows its peer', async () => {
   const { near, far } = await peers();
   const [zero, nothing] = [openDevice('/dev/zero'), openDevice('/dev/null')];
@@ -144,9 +152,7 @@ it('passes 16 descriptors at once; 17 end the connection and none stays', async 
   expect(await far.end()).toMatch(/^the peer sent more than 16 file descriptors at once/);
   expect(far.fds).toHaveLength(16);
   expect(await near.end()).toBe('');
-  await vi.waitFor(() => {
-    expect(openFds()).toBe(before - 2);
-  });
+  await openFdsAtMost(before - 2);
 });
 
 describe('the end', () => {
@@ -357,7 +363,5 @@ it('1000 connections that come, say something and go leave nothing behind', asyn
   await round();
   const before = openFds();
   for (let i = 0; i < 1000; i++) await round();
-  await vi.waitFor(() => {
-    expect(openFds()).toBe(before);
-  });
+  await openFdsAtMost(before);
 });
