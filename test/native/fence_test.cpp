@@ -162,8 +162,10 @@ TEST_CASE("fence: a conflict waits outside for a verdict, which is asked for onc
   SUBCASE("the same epoch: inside again") {
     fence.set(kJudging);
     CHECK(fence.enterAgain(first, Access::kWrite) == Entry::kPassed);
-    CHECK_FALSE(Drain(fence).ended());
+    Drain drain(fence);
+    CHECK_FALSE(drain.ended());
     CHECK(fence.awaitVerdict(first));
+    CHECK(drain.ended());
     CHECK(asked == 2);
     CHECK(fence.enterAgain(first, Access::kWrite) == Entry::kHeld);
   }
