@@ -19,7 +19,7 @@ const mayImport = {
     'transports',
     'util',
   ],
-  prd: ['control', 'native', 'pr', 'scsi', 'telemetry', 'util'],
+  prd: ['control', 'device', 'fan-out', 'multipath', 'native', 'pr', 'scsi', 'telemetry', 'util'],
   daemon: [
     'control',
     'device',

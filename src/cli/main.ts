@@ -5,6 +5,7 @@ import { ExitCode } from '../util/failure.js';
 import { benchCommand } from './bench-command.js';
 import { doctorCommand } from './doctor-command.js';
 import { prCommand } from './pr-command.js';
+import { prdCommand, suspendGuardCommand } from './prd-command.js';
 import { qemuArgsCommand } from './qemu-args-command.js';
 import { serveCommand } from './serve-command.js';
 
@@ -18,6 +19,8 @@ program
   .addCommand(serveCommand(), { isDefault: true })
   .addCommand(prCommand())
   .addCommand(doctorCommand())
+  .addCommand(prdCommand())
+  .addCommand(suspendGuardCommand(), { hidden: true })
   .addCommand(benchCommand())
   .addCommand(qemuArgsCommand());
 

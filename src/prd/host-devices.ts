@@ -1,0 +1,197 @@
+/** The logical units of this host, with the fan-out over all of their paths behind each. */
+import { readdir, readFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import type { Logger } from 'pino';
+import { takeLogicalUnitLock } from '../device/logical-unit-lock.js';
+import { DeviceReservations } from '../fan-out/device-reservations.js';
+import { FileJournal } from '../fan-out/file-journal.js';
+import { deviceActions } from '../fan-out/refusals.js';
+import { DeviceEvents } from '../multipath/device-events.js';
+import { logicalUnitOf, unitName, type UnitDevice } from '../multipath/logical-unit.js';
+import { Multipathd } from '../multipath/multipathd.js';
+import { MultipathdClient } from '../multipath/multipathd-client.js';
+import { relateToMultipathd } from '../multipath/multipathd-relation.js';
+import { openHostPaths } from '../multipath/open-host-paths.js';
+import { Sysfs } from '../multipath/sysfs.js';
+import type { NativeAddon } from '../native/addon.js';
+import type { DataGate } from '../pr/data-gate.js';
+import { guestNexus, type Nexus } from '../pr/nexus.js';
+import { messageOf } from '../util/failure.js';
+import type {
+  HostDevice,
+  HostDevices,
+  OpenReservations,
+  ReservationObserver,
+} from './logical-unit.js';
+import type { PassedDevice } from './passed-device.js';
+import { WatchedJournal } from './watched-journal.js';
+
+/** A reservation command is answered within this; guests' own time-outs begin at 30 s. */
+const timeoutMs = 5_000;
+/** Commands of all users of a logical unit that may wait for their turn. */
+const depth = 128;
+
+const journalSuffix = '.journal';
+
+export interface HostDevicesOptions {
+  readonly addon: NativeAddon;
+  /** Where journals are kept over restarts. */
+  readonly stateDirectory: string;
+  readonly log: Logger;
+}
+
+export class KernelDevices implements HostDevices {
+  readonly #options: HostDevicesOptions;
+  readonly #sysfs = new Sysfs();
+  readonly #events = new DeviceEvents();
+  readonly #nexus: Nexus;
+
+  /** @param nexus under which this host's paths appear */
+  constructor(options: HostDevicesOptions, nexus: Nexus) {
+    this.#options = options;
+    this.#nexus = nexus;
+  }
+
+  find(device: PassedDevice): Promise<HostDevice | { readonly refusal: string }> {
+    const number = device.kind === 'sg' ? this.#diskOfSg(device.number) : device.number;
+    if (number === undefined) {
+      return Promise.resolve({ refusal: `sg node ${device.number} has no disk` });
+    }
+    try {
+      const unit = logicalUnitOf(this.#sysfs, number, `device ${device.number}`);
+      return Promise.resolve(this.#hostDevice(unit));
+    } catch (error) {
+      return Promise.resolve({ refusal: messageOf(error) });
+    }
+  }
+
+  async registered(): Promise<HostDevice[]> {
+    const wwids = await this.#registeredWwids();
+    if (wwids.size === 0) return [];
+    const units = new Map<string, UnitDevice>();
+    for (const name of this.#sysfs.names('block')) {
+      const number = this.#sysfs.text(`block/${name}/dev`);
+      if (number === undefined) continue;
+      const unit = unitOrNone(() => logicalUnitOf(this.#sysfs, number, name));
+      if (unit !== undefined && wwids.has(unit.wwid)) units.set(unit.wwid, unit);
+    }
+    for (const wwid of wwids) {
+      if (units.has(wwid)) continue;
+      this.#options.log.warn(
+        `${wwid} is registered, and has no path now: it is watched from its first use on`,
+      );
+    }
+    return [...units.values()].map((unit) => this.#hostDevice(unit));
+  }
+
+  #hostDevice(device: UnitDevice): HostDevice {
+    return {
+      wwid: device.wwid,
+      name: unitName(device),
+      map: device.map === undefined ? undefined : this.#sysfs.text(`block/${device.name}/dev`),
+      open: (gate, observer) => this.#open(device, gate, observer),
+    };
+  }
+
+  async #open(
+    device: UnitDevice,
+    gate: DataGate,
+    observer: ReservationObserver,
+  ): Promise<OpenReservations> {
+    const { addon, stateDirectory, log } = this.#options;
+    const unitLog = log.child({ unit: unitName(device) });
+    const lock = takeLogicalUnitLock(device.wwid);
+    const client = new MultipathdClient();
+    try {
+      const isRoot = process.geteuid?.() === 0;
+      await relateToMultipathd(device, { multipathd: new Multipathd(client), client, isRoot });
+      const host = await openHostPaths({
+        addon,
+        device,
+        transport: {},
+        events: this.#events,
+        report: (message) => {
+          unitLog.info(message);
+        },
+      });
+      const journal = new WatchedJournal(new FileJournal(stateDirectory, device.wwid), () => {
+        observer.onChange();
+      });
+      const reservations = await DeviceReservations.open({
+        guest: this.#nexus,
+        source: host.paths,
+        gate,
+        journal,
+        timeoutMs,
+        depth,
+        onAttention: (pending) => {
+          if (pending) observer.onAttention();
+        },
+        log: (message) => {
+          unitLog.warn(message);
+        },
+        onFault: (error) => {
+          unitLog.error({ err: error }, 'a reservation command failed: this is a bug');
+        },
+        onStoreFailure: (error) => {
+          unitLog.error({ err: error }, `nothing can be recorded in ${stateDirectory}`);
+        },
+      });
+      return {
+        reservations,
+        nexus: this.#nexus,
+        actions: deviceActions,
+        get registered() {
+          return journal.registered;
+        },
+        close: async () => {
+          reservations.close();
+          await host.close();
+          lock.release();
+        },
+      };
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+
+  /** `major:minor` of the disk behind a SCSI generic node. */
+  #diskOfSg(number: string): string | undefined {
+    const folder = `dev/char/${number}/device/block`;
+    const [disk] = this.#sysfs.names(folder);
+    return disk === undefined ? undefined : this.#sysfs.text(`${folder}/${disk}/dev`);
+  }
+
+  async #registeredWwids(): Promise<Set<string>> {
+    const { stateDirectory, log } = this.#options;
+    const files = await readdir(stateDirectory).catch(() => []);
+    const wwids = new Set<string>();
+    for (const file of files.filter((name) => name.endsWith(journalSuffix))) {
+      const wwid = file.slice(0, -journalSuffix.length);
+      try {
+        const entry = await new FileJournal(stateDirectory, wwid).load();
+        if (entry?.intent !== undefined || entry?.pending !== undefined) wwids.add(wwid);
+      } catch (error) {
+        log.error(messageOf(error));
+      }
+    }
+    return wwids;
+  }
+}
+
+function unitOrNone(find: () => UnitDevice): UnitDevice | undefined {
+  try {
+    return find();
+  } catch {
+    return undefined;
+  }
+}
+
+/** A name for this host as an initiator that stays the same over restarts. */
+export async function hostNexus(): Promise<Nexus> {
+  const machine = await readFile('/etc/machine-id', 'utf8').catch(() => '');
+  // machine-id(5): not to be shown to others as it is.
+  const digest = createHash('sha256').update(`holdfast prd ${machine.trim()}`).digest('hex');
+  return guestNexus(`iqn.2026-11.holdfast:host-${digest.slice(0, 16)}`);
+}
