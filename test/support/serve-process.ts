@@ -14,8 +14,12 @@ export interface LogLine {
 }
 
 export interface ServeProcessOptions {
-  /** Arguments of `holdfast serve`. */
+  /** Of holdfast; serve by default. */
+  command?: 'serve' | 'prd';
+  /** Arguments of that command. */
   args: string[];
+  /** Of the environment, beside the test's own. */
+  environment?: Record<string, string>;
   /** Arguments of node itself. */
   nodeArgs?: string[];
   /** A command that runs it, such as strace. */
@@ -24,7 +28,7 @@ export interface ServeProcessOptions {
   onEnd?: (end: () => Promise<void>) => void;
 }
 
-/** A real `holdfast serve`. */
+/** A real `holdfast serve`, or another of its daemons. */
 export class ServeProcess {
   readonly log: LogLine[] = [];
   readonly #child: ChildProcess;
@@ -34,15 +38,18 @@ export class ServeProcess {
 
   constructor(options: ServeProcessOptions) {
     const { args, nodeArgs = [], wrapper = [], onEnd = onTestFinished } = options;
-    const [command = '', ...rest] = [
+    const [program = '', ...rest] = [
       ...wrapper,
       process.execPath,
       ...nodeArgs,
       main,
-      'serve',
+      options.command ?? 'serve',
       ...args,
     ];
-    this.#child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = spawn(program, rest, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...options.environment },
+    });
     this.#exit = this.#ended();
     onEnd(async () => {
       this.signal('SIGKILL');
