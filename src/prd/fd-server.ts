@@ -56,7 +56,7 @@ export class FdServer {
 
   #accept(connection: NativeConnection): void {
     if (this.#connections.size >= connectionsMax) {
-      this.#options.log.warn('connection refused: there are too many', connection.peer);
+      this.#options.log.warn('connection refused: there are too many', { client: connection.peer });
       connection.close();
       return;
     }

@@ -123,13 +123,14 @@ export class PrHelperSession implements FdSession {
   }
 
   #refuse(sense: Sense, reason: string): ScsiResponse {
-    this.#log.warn(`a PR command was refused: ${reason}`, { pid: this.#connection.peer.pid });
+    this.#log.warn(`a PR command was refused: ${reason}`, { client: this.#connection.peer });
     return encodeReservationOutcome(checkCondition(sense), 0);
   }
 
   #end(reason: string): void {
     if (this.#ended) return;
     this.#ended = true;
-    if (reason !== '') this.#log.warn(`connection ended: ${reason}`, this.#connection.peer);
+    if (reason !== '')
+      this.#log.warn(`connection ended: ${reason}`, { client: this.#connection.peer });
   }
 }

@@ -55,7 +55,7 @@ export class PrdSession implements FdSession {
         this.#receive(line);
       },
       onEnd: (reason) => {
-        if (reason !== '') log.warn(`connection ended: ${reason}`, peer);
+        if (reason !== '') log.warn(`connection ended: ${reason}`, { client: peer });
         for (const handle of this.#client.handles.values()) handle.disconnect();
         this.#onEnd();
       },

@@ -169,6 +169,28 @@ describe('a map', () => {
   });
 });
 
+it('a map is not taken for stopped because a guard is late', async () => {
+  let answer: (line: string) => void = () => undefined;
+  const late = new MapSuspender({
+    start: (onLine) => {
+      answer = onLine;
+      return { send: () => undefined, close: () => undefined };
+    },
+    onTrouble: () => undefined,
+  });
+  const path = late.dataPath(map);
+  path.stop();
+  path.resume('');
+  path.stop();
+  const stopped = path.stopped(1000);
+  answer(`suspended ${map} 1`);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(await stopped).toBe(false);
+  answer(`resumed ${map} 1`);
+  answer(`suspended ${map} 2`);
+  expect(await path.stopped(1000)).toBe(true);
+});
+
 it('a guard touches nothing but maps', async () => {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'note'), '');

@@ -28,6 +28,8 @@ export class FakeHost implements HostDevices, HostDevice {
   readonly log: string[] = [];
   /** Called by every `open` before it goes on. */
   beforeOpen: () => Promise<void> = () => Promise.resolve();
+  /** Waited for by every close. */
+  beforeClose: () => Promise<void> = () => Promise.resolve();
   /** Of the logical unit, while it is open. */
   gate: DataGate | undefined;
   observer: ReservationObserver | undefined;
@@ -77,9 +79,9 @@ export class FakeHost implements HostDevices, HostDevice {
       get registered() {
         return isRegistered();
       },
-      close: () => {
+      close: async () => {
+        await this.beforeClose();
         this.reservations = undefined;
-        return Promise.resolve();
       },
     };
   }
