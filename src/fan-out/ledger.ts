@@ -80,10 +80,12 @@ export class Ledger {
   /**
    * Those that register a path anew must be judged after the next look.
    * @param keys the guest's, before and after the command that runs
+   * @returns takes it back: nothing was sent
    */
-  expect(sends: readonly Send[], keys: ReadonlySet<ReservationKey>): void {
+  expect(sends: readonly Send[], keys: ReadonlySet<ReservationKey>): () => void {
+    const before = this.#entry;
     const made = sends.filter(({ command }) => makesRegistration(command, keys));
-    if (made.length === 0) return;
+    if (made.length === 0) return () => undefined;
     const { own, believed } = this.#entry;
     const unproven = made.filter(({ pathId }) => !own.has(pathId));
     this.#entry = {
@@ -91,6 +93,9 @@ export class Ledger {
       unconfirmed: new Set([...this.unconfirmed, ...made.map(({ pathId }) => pathId)]),
       // Sent is as good as taken, until the path or the array says otherwise.
       believed: new Map([...believed, ...unproven.map(keyGivenBy)]),
+    };
+    return () => {
+      this.#entry = before;
     };
   }
 

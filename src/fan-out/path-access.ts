@@ -1,7 +1,7 @@
 import type { Clock } from '../pr/clock.js';
 import type { PrInCommand } from '../pr/command.js';
-import type { Path, PathSource } from '../pr/path.js';
-import type { PathOutcome, TransportLimits } from '../pr/transport.js';
+import type { Path, PathSource, PathState } from '../pr/path.js';
+import type { PathOutcome, PathTransport, TransportLimits } from '../pr/transport.js';
 import type { TransportId } from '../pr/transport-id.js';
 import { hostPathId, type PathId } from './own-nexuses.js';
 import type { Send, StepResult } from './step.js';
@@ -21,7 +21,8 @@ const probeIntervalMs = 1_000;
 const attentionsMax = 5;
 
 interface PathRecord {
-  path: Path;
+  readonly state: PathState;
+  readonly transport: PathTransport;
   /** Known to lead to the logical unit, and not questioned since. */
   identified: boolean;
   answeredAt: number;
@@ -148,18 +149,14 @@ export class PathAccess {
     for (const wakeUp of this.#wakeUps) wakeUp();
   }
 
-  #follow(path: Path): void {
+  /** What is known of a path is forgotten when it changes. */
+  #follow(path: Path): PathRecord {
+    const { state, transport } = path;
     const record = this.#records.get(path.id);
-    const same = record?.path.state === path.state && record.path.transport === path.transport;
-    if (record !== undefined && same) record.path = path;
-    else this.#records.set(path.id, { path, identified: false, answeredAt: -Infinity });
-  }
-
-  #record(path: Path): PathRecord {
-    this.#follow(path);
-    const record = this.#records.get(path.id);
-    if (record === undefined) throw new Error(`${path.name} has no record`);
-    return record;
+    if (record?.state === state && record.transport === transport) return record;
+    const fresh = { state, transport, identified: false, answeredAt: -Infinity };
+    this.#records.set(path.id, fresh);
+    return fresh;
   }
 
   async #ready(id: PathId, deadline: number): Promise<Path | undefined> {
@@ -171,7 +168,7 @@ export class PathAccess {
   }
 
   async #isReady(path: Path, deadline: number): Promise<boolean> {
-    const record = this.#record(path);
+    const record = this.#follow(path);
     const now = this.#clock.now();
     if (record.identified && now - record.answeredAt < answerAgeMaxMs) return true;
     const until = this.#within(probeTimeoutMs, deadline);
@@ -215,7 +212,7 @@ export class PathAccess {
 
   async #tracked(path: Path, running: Promise<PathOutcome>): Promise<PathOutcome> {
     const outcome = await running;
-    const record = this.#record(path);
+    const record = this.#follow(path);
     record.answeredAt = outcome.kind === 'answered' ? this.#clock.now() : -Infinity;
     if (questionsIdentity(outcome)) record.identified = false;
     return outcome;

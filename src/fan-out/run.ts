@@ -98,11 +98,12 @@ export class Run {
     const prepared = await gate.prepare(move.data, half);
     if (prepared === 'busy') return move.orElse;
     if (prepared === 'refused') return move.orElse === busy ? refused : move.orElse;
-    ledger.expect(move.sends, new Set([this.#progress.key, this.#targetKey]));
+    const takeBack = ledger.expect(move.sends, new Set([this.#progress.key, this.#targetKey]));
     try {
       await ledger.save();
       return undefined;
     } catch (error) {
+      takeBack();
       onStoreFailure(error);
       return checkCondition(internalTargetFailure);
     }

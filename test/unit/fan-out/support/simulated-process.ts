@@ -90,19 +90,17 @@ export class SimulatedProcess {
     };
   }
 
-  async #while<Value>(act: () => Promise<Value>): Promise<Value> {
-    if (!this.#alive) return never();
-    try {
-      const value = await act();
-      return this.#alive ? value : await never();
-    } catch (error) {
-      if (this.#alive) throw error;
-      return never();
-    }
+  /** Resolves and rejects like `act()` for as long as the process lives. */
+  #while<Value>(act: () => Promise<Value>): Promise<Value> {
+    return this.#passed(this.#passed(Promise.resolve()).then(act));
+  }
+
+  #passed<Value>(promise: Promise<Value>): Promise<Value> {
+    return promise.finally(() => (this.#alive ? undefined : never()));
   }
 }
 
-function never<Value>(): Promise<Value> {
+function never(): Promise<void> {
   return new Promise(() => undefined);
 }
 
