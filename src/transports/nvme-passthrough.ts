@@ -68,7 +68,8 @@ export function* identifyNamespace(namespaceId: number): Program<NvmeReply> {
 
 /**
  * Whether Linux lets this process send a command: its data lies where nothing is mapped, so the
- * permission is judged and then the command ends without having been submitted (EFAULT).
+ * permission is judged, and then a command that has something to say ends without having been
+ * submitted (EFAULT). A Report may be: it has nothing to say and changes nothing.
  */
 export function* permissionProbe(
   command: keyof typeof reservationOpcodes,
@@ -77,7 +78,7 @@ export function* permissionProbe(
   const argument = passthroughCommand(reservationOpcodes[command], namespaceId, 16);
   argument.writeBigUInt64LE(unmappedAddress, dataAddressAt);
   const returned = yield { request: ioCommand, argument, pointers: [] };
-  return returned.kind === 'failed' && returned.errno === 'EFAULT';
+  return returned.kind === 'returned' || returned.errno === 'EFAULT';
 }
 
 const dataAddressAt = 24;

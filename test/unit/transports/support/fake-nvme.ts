@@ -6,6 +6,8 @@ import { errno, type FakeIoctl, type Kernel } from './fake-lane.js';
 export const adminCommand = 0xc0484e41;
 export const ioCommand = 0xc0484e43;
 const doNotRetry = 0x4000;
+const invalidField = 0x02;
+const report = 0x0e;
 
 export interface FakeController {
   namespace: Namespace;
@@ -38,7 +40,10 @@ function reservation({ argument, buffer }: FakeIoctl, controller: FakeController
   const opcode = argument.readUInt8(0);
   if (controller.denied?.includes(opcode) === true) throw errno('EACCES');
   const data = buffer(24);
-  if (data.length !== argument.readUInt32LE(36)) throw errno('EFAULT');
+  // Data to the controller is taken before the command is sent, data from it put down afterwards.
+  const isMapped = data.length === argument.readUInt32LE(36);
+  if (!isMapped && opcode === report) return invalidField | doNotRetry;
+  if (!isMapped) throw errno('EFAULT');
   const decoded = decodeCommand({
     opcode,
     cdw10: argument.readUInt32LE(40),
