@@ -14,37 +14,32 @@ export function readKernelFacts(): KernelFacts {
   return { release: release(), uringDisabled: readSetting('io_uring_disabled') };
 }
 
+/** Features that only some hosts need are told of, but their lack is no fault. */
 export function checkKernel({ release, uringDisabled }: KernelFacts): Finding[] {
   return [
-    featureFinding(release, [6, 19], {
-      feature: 'reads keys and reservations by <linux/pr.h>',
-      why: 'where a path has only its block node, holdfast could register there but not look, so no path could be repaired',
-    }),
-    featureFinding(release, [6, 16], {
-      feature: 'probes the paths of a map at once (DM_MPATH_PROBE_PATHS)',
-      why: 'after an I/O error through a map it takes until multipathd has looked at the paths to know which one failed',
-    }),
+    featureFinding(
+      release,
+      [6, 19],
+      'show keys and reservations by <linux/pr.h>',
+      'needed only for paths without a usable sg node',
+    ),
+    featureFinding(
+      release,
+      [6, 16],
+      'probe all paths of a map at once (DM_MPATH_PROBE_PATHS)',
+      "without it multipathd's path checkers find out which path failed",
+    ),
     uringFinding(uringDisabled),
   ];
 }
 
 type Version = readonly [major: number, minor: number];
 
-function featureFinding(
-  release: string,
-  since: Version,
-  { feature, why }: { feature: string; why: string },
-): Finding {
-  const topic = 'kernel';
-  if (!isOlder(release, since))
-    return { verdict: 'good', topic, what: `Linux ${release} ${feature}` };
-  return {
-    verdict: 'better',
-    topic,
-    what: `Linux ${release} is too old for this: it ${feature}`,
-    why,
-    advice: `nothing needs to be done; Linux ${since.join('.')} can`,
-  };
+function featureFinding(release: string, since: Version, can: string, need: string): Finding {
+  const what = isOlder(release, since)
+    ? `Linux ${release} can't ${can}, ${since.join('.')} can: ${need}`
+    : `Linux ${release} can ${can}`;
+  return { verdict: 'good', topic: 'kernel', what };
 }
 
 function isOlder(release: string, [major, minor]: Version): boolean {

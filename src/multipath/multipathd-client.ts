@@ -8,6 +8,8 @@ const addresses = ['/run/multipathd.socket', '@/org/kernel/linux/storage/multipa
 
 /** The length before each message is a size_t of the host, which is x86-64. */
 const lengthBytes = 8;
+/** multipathd's own uxsock_timeout: it answers only between its path checkers' rounds. */
+const defaultTimeout = 4000;
 /** Enough for `show config` with every device that multipath-tools knows (about 100 KiB). */
 const replyMax = 4 * 1024 * 1024;
 
@@ -20,7 +22,7 @@ export type MultipathdReply =
 export interface MultipathdClientOptions {
   /** Unix sockets to try in order, `@` for abstract ones; multipathd's own by default. */
   readonly addresses?: readonly string[];
-  /** For a whole exchange, milliseconds: it answers only between its path checkers' rounds. */
+  /** For a whole exchange, milliseconds. */
   readonly timeoutMs?: number;
 }
 
@@ -34,7 +36,7 @@ export class MultipathdClient {
 
   constructor(options: MultipathdClientOptions = {}) {
     this.#addresses = options.addresses ?? addresses;
-    this.#timeoutMs = options.timeoutMs ?? 1000;
+    this.#timeoutMs = options.timeoutMs ?? defaultTimeout;
   }
 
   /** Never rejects. @param command such as `show map dm-0 json` */
