@@ -7,6 +7,7 @@ import {
   type UnitDevice,
 } from '../multipath/logical-unit.js';
 import type { Multipathd } from '../multipath/multipathd.js';
+import type { PathFacts } from '../multipath/path-facts.js';
 import { pathNode } from '../multipath/path-node.js';
 import type { RememberedKey } from '../multipath/prkeys-file.js';
 import type { Sysfs } from '../multipath/sysfs.js';
@@ -89,7 +90,7 @@ async function findingsOf(host: Host, device: UnitDevice): Promise<Finding[]> {
   const now = readPathsOf(host.sysfs, device);
   const perPath = await Promise.all(
     now.paths.map(async (path) => [
-      ...checkPath(path, await host.tryTransport(pathNode(path, device.wwid))),
+      ...checkPath(path, await tryPath(host, path, device.wwid)),
       ...checkTimeouts(host.sysfs, path),
     ]),
   );
@@ -99,6 +100,17 @@ async function findingsOf(host: Host, device: UnitDevice): Promise<Finding[]> {
     ...(await multipathdFindings(host, device)),
     checkLock(device.wwid, host.lockFolder),
   ];
+}
+
+/** @returns undefined for a path that is down: a command on it would only add to what waits there */
+async function tryPath(
+  host: Host,
+  path: PathFacts,
+  wwid: string,
+): Promise<TransportAdvice | undefined> {
+  return path.condition.state === 'down'
+    ? undefined
+    : await host.tryTransport(pathNode(path, wwid));
 }
 
 async function multipathdFindings(host: Host, { name, map }: UnitDevice): Promise<Finding[]> {

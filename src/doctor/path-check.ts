@@ -12,7 +12,11 @@ export interface TransportAdvice {
   readonly advice: string | undefined;
 }
 
-export function checkPath({ name, condition }: PathFacts, transport: TransportAdvice): Finding[] {
+/** @param transport undefined for a path that is down and so can't be tried */
+export function checkPath(
+  { name, condition }: PathFacts,
+  transport: TransportAdvice | undefined,
+): Finding[] {
   const topic = `path ${name}`;
   const state: Finding =
     condition.state === 'up'
@@ -24,7 +28,7 @@ export function checkPath({ name, condition }: PathFacts, transport: TransportAd
           why: 'a registration is made on it when it is back',
           advice: 'look at the path: cable, session, target port',
         };
-  return [state, transportFinding(topic, transport)];
+  return transport === undefined ? [state] : [state, transportFinding(topic, transport)];
 }
 
 function transportFinding(topic: string, { transport, reason, advice }: TransportAdvice): Finding {

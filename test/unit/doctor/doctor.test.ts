@@ -68,6 +68,17 @@ it('tells which transport a path has, and what would be better', () => {
   });
 });
 
+it('does not judge the transport of a path that is down', () => {
+  const tree = new HostTree();
+  const parent = 'devices/host0';
+  const device = tree.disk('sda', { number: '8:0', address: '0:0:1:0', parent });
+  tree.file(`${device}/state`, 'blocked');
+  const path = readScsiPath(tree.sysfs, 'sda');
+  expect(path === undefined ? [] : checkPath(path, undefined)).toMatchObject([
+    { verdict: 'better', what: 'it is down: the device is blocked' },
+  ]);
+});
+
 it('finds strangers in the map, paths outside of it, and a map without any path', () => {
   const tree = new HostTree();
   const { sdb, sdc } = iscsiMap(tree);
