@@ -131,7 +131,7 @@ make_lab_root() { # DEST
 
 # libcrc32c of Linux until 6.12 doesn't load without the first.
 lab_boot_modules='crc32c_generic virtio_pci virtio_blk erofs overlay'
-lab_modules='virtio_net configfs loop ext4 brd
+lab_modules='virtio_console virtio_net configfs loop ext4 brd
   scsi_mod sd_mod sg scsi_debug scsi_dh_alua
   dm-mod dm-multipath dm-service-time dm-round-robin dm-queue-length dm-delay dm-flakey
   target_core_mod target_core_file target_core_iblock target_core_pscsi tcm_loop

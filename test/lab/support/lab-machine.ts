@@ -150,7 +150,11 @@ function qemuCommand({ kernel, name, holdfast, snapshot, network }: LabMachineOp
     ...['-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', 'max,-cx16'],
     ...['-smp', '2', '-m', '1536', '-nodefaults', '-no-reboot', '-display', 'none'],
     ...['-kernel', vmlinuz, '-initrd', initramfs],
-    ...['-append', `console=ttyS0 quiet panic=-1 net.ifnames=0 agents=${agentCount}`],
+    // no_timer_check: on a busy machine the kernel finds its timer too late and panics.
+    ...[
+      '-append',
+      `console=ttyS0 quiet panic=-1 no_timer_check net.ifnames=0 agents=${agentCount}`,
+    ],
     ...['-chardev', `file,id=console,path=${name}-console.log,append=on`],
     ...['-serial', 'chardev:console'],
     ...[labRoot, modules, holdfast].flatMap((file, index) => packedDisk(index, file)),
