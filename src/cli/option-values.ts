@@ -70,7 +70,13 @@ export function serial(text: string): string {
   return text;
 }
 
-export function reservationKeeper(text: string): 'emulated' | 'device' {
-  if (text === 'emulated' || text === 'device') return text;
-  throw new InvalidArgumentError('It must be emulated or device.');
+/** Who keeps a disk's reservations. */
+export type ReservationKeeper =
+  { by: 'emulated' } | { by: 'device' } | { by: 'prd'; socketPath: string };
+
+export function reservationKeeper(text: string): ReservationKeeper {
+  if (text === 'emulated' || text === 'device') return { by: text };
+  const [, socketPath] = /^prd:(.+)$/.exec(text) ?? [];
+  if (socketPath !== undefined) return { by: 'prd', socketPath };
+  throw new InvalidArgumentError('It must be emulated, device or prd:SOCKET.');
 }

@@ -24,6 +24,7 @@ import {
   fileMode,
   initiatorName,
   integerBetween,
+  type ReservationKeeper,
   reservationKeeper,
   serial,
 } from './option-values.js';
@@ -47,7 +48,7 @@ interface ServeArguments {
   readOnly?: true;
   serial: string[];
   designator: Designator[];
-  pr: ReservationSettings['by'][];
+  pr: ReservationKeeper[];
   reservationState: string[];
   prTransport?: TransportKind;
   prSequential?: true;
@@ -114,7 +115,10 @@ export function serveCommand(): Command {
           .default([], "the device's own, or from the serial"),
       )
       .addOption(
-        new Option('--pr <keeper>', "who keeps the nth disk's reservations: emulated or device")
+        new Option(
+          '--pr <keeper>',
+          "who keeps the nth disk's reservations: emulated, device or prd:SOCKET",
+        )
           .argParser(collected(reservationKeeper))
           .default([], 'emulated'),
       )
@@ -210,8 +214,8 @@ function serveOptions(args: ServeArguments, refuse: (message: string) => never):
   if (new Set(names).size < names.length) {
     refuse('two guests have the same --initiator-name: they could not be fenced apart');
   }
-  if (args.pr.includes('device') && guests.length > 1) {
-    refuse('--pr device takes one guest: to the device all guests of this host are one initiator');
+  if (args.pr.some(({ by }) => by !== 'emulated') && guests.length > 1) {
+    refuse('a device with its own reservations takes one guest: to it all of a host are one');
   }
   if (disks.length > 1 && guests.some(({ device }) => device === 'blk')) {
     refuse('a blk device has one disk: give one --blk-file, or --device scsi');
@@ -236,12 +240,15 @@ function reservationSettings(
   guests: readonly GuestSettings[],
 ): ReservationSettings {
   const [guest] = guests;
-  if (args.pr[index] !== 'device' || guest === undefined) {
+  const keeper = args.pr[index] ?? { by: 'emulated' };
+  if (keeper.by === 'emulated' || guest === undefined) {
     return { by: 'emulated', statePath: args.reservationState[index] };
   }
+  const { initiatorName } = guest;
+  if (keeper.by === 'prd') return { ...keeper, initiatorName };
   return {
     by: 'device',
-    initiatorName: guest.initiatorName,
+    initiatorName,
     journalFolder: args.stateDirectory,
     transport: args.prTransport,
     sequential: args.prSequential ?? false,

@@ -8,6 +8,8 @@ export interface DiskReservations {
   readonly unit: LogicalUnitReservations;
   /** Those that `unit` carries out; none: guests can't reserve the disk. */
   readonly actions: ReadonlySet<ReservationCommand['action']>;
+  /** They bind other hosts, too: the disk is one that others can reach. */
+  readonly sharedWithHosts: boolean;
   /**
    * Lets a guest in, with the access that reservations leave its nexus now.
    * @param nexus that no other guest is attached with

@@ -15,6 +15,7 @@ import type { EmulatedReservationSettings } from './serve-options.js';
 export class EmulatedDiskReservations implements DiskReservations {
   readonly unit: EmulatedReservations;
   readonly actions: DiskReservations['actions'];
+  readonly sharedWithHosts = false;
   readonly #addon: NativeAddon;
   readonly #fences: NexusFences;
 

@@ -8,7 +8,8 @@ export type Endpoint = { socketPath: string } | { socketFd: number } | { connect
 export type DeviceKind = 'blk' | 'scsi';
 
 /** Who keeps a disk's reservations. */
-export type ReservationSettings = EmulatedReservationSettings | DeviceReservationSettings;
+export type ReservationSettings =
+  EmulatedReservationSettings | DeviceReservationSettings | DaemonReservationSettings;
 
 /** This process. */
 export interface EmulatedReservationSettings {
@@ -27,6 +28,15 @@ export interface DeviceReservationSettings {
   transport: TransportKind | undefined;
   /** For arrays that can't take two REGISTERs at once. */
   sequential: boolean;
+}
+
+/** The device itself, through a reservation daemon that may touch its paths. */
+export interface DaemonReservationSettings {
+  by: 'prd';
+  /** Of the one guest. */
+  initiatorName: string;
+  /** Where the daemon listens. */
+  socketPath: string;
 }
 
 export interface DiskSettings {

@@ -10,6 +10,7 @@ import { defaultProduct, type Identity } from '../scsi/identity.js';
 import { LogicalUnit } from '../scsi/logical-unit.js';
 import type { MediumOptions } from '../scsi/medium.js';
 import type { ModeSettings } from '../scsi/mode-pages.js';
+import { DaemonDiskReservations } from './daemon-disk-reservations.js';
 import { DeviceDiskReservations } from './device-disk-reservations.js';
 import { openLockedImage, openNativeDisk } from './disk.js';
 import type { DiskReservations, DiskReservationsOptions } from './disk-reservations.js';
@@ -54,7 +55,7 @@ export class ServedDisk {
     this.#reservations = reservations;
     this.unit = new LogicalUnit({
       identity,
-      medium: mediumOf(image, native),
+      medium: mediumOf(image, native, reservations.sharedWithHosts),
       reservations: reservations.unit,
       reservationActions: reservations.actions,
       onSettings: (settings) => {
@@ -173,7 +174,11 @@ export class ServedDisk {
   }
 }
 
-function mediumOf({ isBlockDevice, readOnly }: Image, native: NativeDisk): MediumOptions {
+function mediumOf(
+  { isBlockDevice, readOnly }: Image,
+  native: NativeDisk,
+  sharedWithHosts: boolean,
+): MediumOptions {
   const { sizeBytes, blockSize, physicalBlockSize, discard } = native.info();
   return {
     sizeBytes: sizeBytes - (sizeBytes % blockSize),
@@ -183,7 +188,8 @@ function mediumOf({ isBlockDevice, readOnly }: Image, native: NativeDisk): Mediu
     thinProvisioned: discard && !readOnly,
     // A hole in a file reads as zeros; what a device does with discarded blocks is its own choice.
     unmappedReadsZero: !isBlockDevice,
-    compareAndWriteBlocks: readOnly ? 0 : compareAndWriteBlocks,
+    // Run here it is no atomic step for other hosts (fencing rule 15).
+    compareAndWriteBlocks: readOnly || sharedWithHosts ? 0 : compareAndWriteBlocks,
   };
 }
 
@@ -199,5 +205,7 @@ function openReservations(
       return EmulatedDiskReservations.open(addon, image, reservations, options, log);
     case 'device':
       return DeviceDiskReservations.open(addon, image, reservations, options, log);
+    case 'prd':
+      return DaemonDiskReservations.open(addon, image, reservations, options, log);
   }
 }

@@ -46,6 +46,11 @@ export class EmulatedReservations implements LogicalUnitReservations {
     return this.#coordinator.execute(nexus, command);
   }
 
+  /** Whatever changes, changes here. */
+  refresh(): Promise<void> {
+    return Promise.resolve();
+  }
+
   permits(nexus: Nexus, access: CommandAccess): boolean {
     return permits(this.#machine.attached(nexus.id).access, access);
   }

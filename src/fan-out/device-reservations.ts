@@ -107,6 +107,10 @@ export class DeviceReservations implements LogicalUnitReservations {
     return this.#coordinator.execute(nexus, command);
   }
 
+  refresh(): Promise<void> {
+    return this.audit();
+  }
+
   /** What holdfast answers itself touches nothing of the device; the device judges the rest. */
   permits(): boolean {
     return true;
@@ -117,8 +121,7 @@ export class DeviceReservations implements LogicalUnitReservations {
   }
 
   /**
-   * Looks at the array and repairs what is to be repaired, after the commands that wait. Whoever
-   * answers TEST UNIT READY calls it first, so that the guest is told of a change as by the device.
+   * Looks at the array and repairs what is to be repaired, after the commands that wait.
    */
   async audit(): Promise<void> {
     this.#auditWaits = true;

@@ -8,6 +8,11 @@ import type { UnitAttentions } from './unit-attention.js';
 export interface LogicalUnitReservations {
   /** Runs PERSISTENT RESERVE IN or OUT, RESERVE(6) or RELEASE(6) after all earlier ones; never rejects. */
   execute(nexus: Nexus, command: ReservationCommand): Promise<PrOutcome>;
+  /**
+   * Finds out what others have changed, where that does not show by itself: the guest is owed a unit
+   * attention then. Never rejects.
+   */
+  refresh(): Promise<void>;
   /** False: answer RESERVATION CONFLICT. Always true for 'reservation-command'. */
   permits(nexus: Nexus, access: CommandAccess): boolean;
   /** The one queue of this nexus, for conditions of every origin. */

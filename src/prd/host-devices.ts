@@ -2,20 +2,14 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
-import { takeLogicalUnitLock } from '../device/logical-unit-lock.js';
-import { DeviceReservations } from '../fan-out/device-reservations.js';
 import { FileJournal } from '../fan-out/file-journal.js';
 import { deviceActions } from '../fan-out/refusals.js';
-import { DeviceEvents } from '../multipath/device-events.js';
 import { logicalUnitOf, unitName, type UnitDevice } from '../multipath/logical-unit.js';
-import { Multipathd } from '../multipath/multipathd.js';
-import { MultipathdClient } from '../multipath/multipathd-client.js';
-import { relateToMultipathd } from '../multipath/multipathd-relation.js';
-import { openHostPaths } from '../multipath/open-host-paths.js';
 import { Sysfs } from '../multipath/sysfs.js';
 import type { NativeAddon } from '../native/addon.js';
 import type { DataGate } from '../pr/data-gate.js';
 import { guestNexus, type Nexus } from '../pr/nexus.js';
+import { HostUnit } from '../unit/host-unit.js';
 import { messageOf } from '../util/failure.js';
 import type {
   HostDevice,
@@ -24,7 +18,6 @@ import type {
   ReservationObserver,
 } from './logical-unit.js';
 import type { PassedDevice } from './passed-device.js';
-import { WatchedJournal } from './watched-journal.js';
 
 /** A reservation command is answered within this; guests' own time-outs begin at 30 s. */
 const timeoutMs = 5_000;
@@ -43,7 +36,6 @@ export interface HostDevicesOptions {
 export class KernelDevices implements HostDevices {
   readonly #options: HostDevicesOptions;
   readonly #sysfs = new Sysfs();
-  readonly #events = new DeviceEvents();
   readonly #nexus: Nexus;
 
   /** @param nexus under which this host's paths appear */
@@ -99,61 +91,29 @@ export class KernelDevices implements HostDevices {
     observer: ReservationObserver,
   ): Promise<OpenReservations> {
     const { addon, stateDirectory, log } = this.#options;
-    const unitLog = log.child({ unit: unitName(device) });
-    const lock = takeLogicalUnitLock(device.wwid);
-    const client = new MultipathdClient();
-    try {
-      const isRoot = process.geteuid?.() === 0;
-      await relateToMultipathd(device, { multipathd: new Multipathd(client), client, isRoot });
-      const host = await openHostPaths({
-        addon,
-        device,
-        transport: {},
-        events: this.#events,
-        report: (message) => {
-          unitLog.info(message);
-        },
-      });
-      const journal = new WatchedJournal(new FileJournal(stateDirectory, device.wwid), () => {
+    const unit = await HostUnit.open(addon, device, {
+      guest: this.#nexus,
+      gate,
+      journalFolder: stateDirectory,
+      timeoutMs,
+      depth,
+      onAttention: (pending) => {
+        if (pending) observer.onAttention();
+      },
+      onChange: () => {
         observer.onChange();
-      });
-      const reservations = await DeviceReservations.open({
-        guest: this.#nexus,
-        source: host.paths,
-        gate,
-        journal,
-        timeoutMs,
-        depth,
-        onAttention: (pending) => {
-          if (pending) observer.onAttention();
-        },
-        log: (message) => {
-          unitLog.warn(message);
-        },
-        onFault: (error) => {
-          unitLog.error({ err: error }, 'a reservation command failed: this is a bug');
-        },
-        onStoreFailure: (error) => {
-          unitLog.error({ err: error }, `nothing can be recorded in ${stateDirectory}`);
-        },
-      });
-      return {
-        reservations,
-        nexus: this.#nexus,
-        actions: deviceActions,
-        get registered() {
-          return journal.registered;
-        },
-        close: async () => {
-          reservations.close();
-          await host.close();
-          lock.release();
-        },
-      };
-    } catch (error) {
-      lock.release();
-      throw error;
-    }
+      },
+      log,
+    });
+    return {
+      reservations: unit.reservations,
+      nexus: this.#nexus,
+      actions: deviceActions,
+      get registered() {
+        return unit.registered;
+      },
+      close: () => unit.close(),
+    };
   }
 
   /** `major:minor` of the disk behind a SCSI generic node. */

@@ -105,6 +105,11 @@ export class PrdReservations implements LogicalUnitReservations {
     }
   }
 
+  /** The daemon tells of changes by itself. */
+  refresh(): Promise<void> {
+    return Promise.resolve();
+  }
+
   /** The device judges. */
   permits(): boolean {
     return true;

@@ -5,9 +5,15 @@ import type { CommandContext } from './command.js';
 import { checkCondition, type CommandOutcome, good, goodWith } from './command-outcome.js';
 import { encodeSense, invalidCdbField, noSense } from './sense.js';
 
-/** The disk is ready from the first command on. */
-export function testUnitReady(): CommandOutcome {
-  return good;
+/**
+ * The disk is ready from the first command on. Clustering software sends it to collect the unit
+ * attention of what others have done (fence_scsi before each of its commands), so they are looked
+ * for.
+ */
+export async function testUnitReady({ unit, nexus }: CommandContext): Promise<CommandOutcome> {
+  await unit.reservations.refresh();
+  const attention = unit.reservations.unitAttentions(nexus).take();
+  return attention === undefined ? good : checkCondition(attention);
 }
 
 /** Returns the oldest unit attention as data and so clears it (SPC-4 §6.39). */

@@ -10,12 +10,15 @@ import { Multipathd } from '../multipath/multipathd.js';
 import { MultipathdClient } from '../multipath/multipathd-client.js';
 import { relateToMultipathd } from '../multipath/multipathd-relation.js';
 import { type OpenHostPaths, openHostPaths } from '../multipath/open-host-paths.js';
+import type { RegistrationNotices } from '../multipath/registration-notices.js';
 import { Sysfs } from '../multipath/sysfs.js';
 import type { NativeAddon } from '../native/addon.js';
 import type { DataGate } from '../pr/data-gate.js';
 import type { Nexus } from '../pr/nexus.js';
 import type { TransportKind } from '../transports/open-transport.js';
 import { ExitCode, Failure } from '../util/failure.js';
+import { NotifyingJournal } from './notifying-journal.js';
+import { WatchedJournal } from './watched-journal.js';
 
 export interface HostUnitOptions {
   /** The host's paths appear to the guest as this. */
@@ -25,54 +28,64 @@ export interface HostUnitOptions {
   /** Folder of the journals, one file for each logical unit. */
   readonly journalFolder: string;
   /** Undefined: the best that this process may use. */
-  readonly transport: TransportKind | undefined;
+  readonly transport?: TransportKind | undefined;
   /** For arrays that can't take two REGISTERs at once. */
-  readonly sequential: boolean;
+  readonly sequential?: boolean;
   /** From a command's arrival to its answer, milliseconds. */
   readonly timeoutMs: number;
   /** Commands that may wait for their turn. */
   readonly depth: number;
   /** Told whether the guest is owed a unit attention. */
   readonly onAttention: (pending: boolean) => void;
+  /** Told of other reservations or registrations, as far as this host saw. */
+  readonly onChange: () => void;
   readonly log: Logger;
 }
 
 export class HostUnit {
   readonly device: UnitDevice;
   readonly reservations: DeviceReservations;
+  readonly #journal: WatchedJournal;
   readonly #paths: OpenHostPaths;
   readonly #lock: LogicalUnitLock;
 
   private constructor(
     device: UnitDevice,
     reservations: DeviceReservations,
+    journal: WatchedJournal,
     paths: OpenHostPaths,
     lock: LogicalUnitLock,
   ) {
     this.device = device;
     this.reservations = reservations;
+    this.#journal = journal;
     this.#paths = paths;
     this.#lock = lock;
   }
 
   /**
-   * The lock comes first: a second user of the logical unit on this host must not even look, since
-   * what it repairs the first one has just undone.
-   * @param path of the device: a map, a disk, a namespace, or a link to one
-   * @throws Failure (image) if it can't have reservations or no path can carry them, (imageInUse) if
-   *   another process of this host has them, (refused) if multipathd stands against it
+   * @param path a map, a disk, a namespace, or a link to one
+   * @throws Failure (image) if it can't have reservations, with the reason
    */
-  static async open(addon: NativeAddon, path: string, options: HostUnitOptions): Promise<HostUnit> {
-    const device = findLogicalUnit(new Sysfs(), path);
+  static find(path: string): UnitDevice {
+    return findLogicalUnit(new Sysfs(), path);
+  }
+
+  /**
+   * The lock comes first: a second user of the logical unit on this host must not even look, since
+   * what it would repair the first one has just undone.
+   * @throws Failure (image) if no path can carry commands, (imageInUse) if another process of this
+   *   host has the reservations, (refused) if multipathd stands against it
+   */
+  static async open(
+    addon: NativeAddon,
+    device: UnitDevice,
+    options: HostUnitOptions,
+  ): Promise<HostUnit> {
     const lock = takeLogicalUnitLock(device.wwid);
     let paths: OpenHostPaths | undefined;
     try {
-      const multipathd = new Multipathd();
-      await relateToMultipathd(device, {
-        multipathd,
-        client: new MultipathdClient(),
-        isRoot: false,
-      });
+      const notices = await comeToTerms(device);
       paths = await openHostPaths({
         addon,
         device,
@@ -83,13 +96,23 @@ export class HostUnit {
         },
       });
       refuseWithoutPaths(paths.paths);
-      const reservations = await openReservations(device, paths.paths, options);
-      return new HostUnit(device, reservations, paths, lock);
+      const file = new FileJournal(options.journalFolder, device.wwid);
+      const journal = new WatchedJournal(
+        new NotifyingJournal(file, notices, paths.paths),
+        options.onChange,
+      );
+      const reservations = await openReservations(device, paths.paths, journal, options);
+      return new HostUnit(device, reservations, journal, paths, lock);
     } catch (error) {
       await paths?.close();
       lock.release();
       throw error;
     }
+  }
+
+  /** This host means to be registered, or may be, so its paths must be watched. */
+  get registered(): boolean {
+    return this.#journal.registered;
   }
 
   /** Resolves when nothing of it is used any more. The registrations stay. */
@@ -98,6 +121,12 @@ export class HostUnit {
     await this.#paths.close();
     this.#lock.release();
   }
+}
+
+function comeToTerms(device: UnitDevice): Promise<RegistrationNotices> {
+  const client = new MultipathdClient();
+  const multipathd = new Multipathd(client);
+  return relateToMultipathd(device, { multipathd, client, isRoot: process.geteuid?.() === 0 });
 }
 
 /** Without any, nothing of the device is known, not even what its transport could carry. */
@@ -113,14 +142,19 @@ function refuseWithoutPaths(paths: HostPaths): void {
 function openReservations(
   device: UnitDevice,
   source: HostPaths,
-  options: HostUnitOptions,
+  journal: WatchedJournal,
+  { guest, gate, timeoutMs, depth, sequential, onAttention, journalFolder, log }: HostUnitOptions,
 ): Promise<DeviceReservations> {
-  const { journalFolder, log } = options;
   const unit = unitName(device);
   return DeviceReservations.open({
-    ...options,
+    guest,
     source,
-    journal: new FileJournal(journalFolder, device.wwid),
+    gate,
+    journal,
+    timeoutMs,
+    depth,
+    sequential: sequential ?? false,
+    onAttention,
     log: (text) => {
       log.warn({ unit }, text);
     },
@@ -128,7 +162,7 @@ function openReservations(
       log.error({ err: error, unit }, 'a reservation command failed: this is a bug');
     },
     onStoreFailure: (error) => {
-      log.error({ err: error, unit }, `the journal in ${journalFolder} could not be written`);
+      log.error({ err: error, unit }, `nothing can be recorded in ${journalFolder}`);
     },
   });
 }

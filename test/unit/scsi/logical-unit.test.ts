@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { reservationsPreempted } from '../../../src/pr/sense.js';
 import { capacityDataHasChanged, powerOnOrReset } from '../../../src/scsi/sense.js';
 import { bytes, groups } from './support/bytes.js';
 import {
@@ -42,6 +43,18 @@ describe('a command that throws, which is a bug', () => {
     const unit = diskWith({ reservations, onFault: (error) => faults.push(error) });
     expect(verdict(await send(unit, testUnitReady))).toBe('4/44/00');
     expect(faults).toEqual([bug]);
+  });
+});
+
+describe('TEST UNIT READY', () => {
+  it('tells of what a look at the reservations brings up', async () => {
+    const { reservations, unit, attentions } = rig();
+    reservations.onRefresh = () => {
+      attentions.establish(reservationsPreempted);
+    };
+    expect(verdict(await send(unit, testUnitReady))).toBe('6/2a/03');
+    reservations.onRefresh = () => undefined;
+    expect(verdict(await send(unit, testUnitReady))).toBe('good');
   });
 });
 

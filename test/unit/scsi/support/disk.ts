@@ -62,6 +62,7 @@ export const plainMedium: MediumOptions = {
 export class ScriptedReservations implements LogicalUnitReservations {
   readonly commands: ReservationCommand[] = [];
   outcome: PrOutcome = good;
+  onRefresh: () => void = () => undefined;
   /** Kinds of access that conflict. */
   conflicting = new Set<CommandAccess>();
   readonly #attentions = new Map<NexusId, UnitAttentions>();
@@ -69,6 +70,11 @@ export class ScriptedReservations implements LogicalUnitReservations {
   execute(_nexus: Nexus, command: ReservationCommand): Promise<PrOutcome> {
     this.commands.push(command);
     return Promise.resolve(this.outcome);
+  }
+
+  refresh(): Promise<void> {
+    this.onRefresh();
+    return Promise.resolve();
   }
 
   permits(_nexus: Nexus, access: CommandAccess): boolean {
