@@ -38,7 +38,8 @@ export function registerFirst(
   const unproven = situation.provable ? made.filter(({ nexusId }) => nexusId === undefined) : [];
   const again = unregisterMove(situation, given, unproven, key);
   if (again !== undefined) return again;
-  if (made.length > 0) return repairMove(situation, given, key) ?? answer(good);
+  // Also beside data that no gate holds: a guest that registers asks for all of its paths.
+  if (made.length > 0) return repairMove(situation, given, key, good, 'paused') ?? answer(good);
   return firstBatch(command, situation, progress) ?? exhausted(progress);
 }
 

@@ -11,7 +11,7 @@ import { registerAnew } from './existing-key.js';
 import type { PathId } from './own-nexuses.js';
 import { registerCommand } from './registration-commands.js';
 import { isForeign, type OwnPath, ownWith, type Situation, usableWith } from './situation.js';
-import { type Move, type Progress, send } from './step.js';
+import { type DataState, type Move, type Progress, send } from './step.js';
 
 /** Own registrations of the key, dead nexuses among them, that do not stem from an open repair. */
 export function witnesses(situation: Situation, key: ReservationKey): OwnPath[] {
@@ -30,6 +30,7 @@ export function lacking({ paths }: Situation, key: ReservationKey): OwnPath[] {
  * made.
  * @param orElse the answer if the guest's data can't be drained now: by default, what called for
  *   the repair is done, and the rest can wait
+ * @param data how the guest's data must stand meanwhile
  * @returns undefined if there is nothing (more) to be done
  */
 export function repairMove(
@@ -37,6 +38,7 @@ export function repairMove(
   progress: Progress,
   key: ReservationKey,
   orElse = good,
+  data: DataState = 'drained',
 ): Move | undefined {
   if (key === 0n) return undefined;
   if (witnesses(situation, key).length === 0) return undoMove(situation, progress, key);
@@ -52,7 +54,7 @@ export function repairMove(
   const batch =
     proven.length > 0 && !situation.sequential ? proven : [...proven, ...anew(false)].slice(0, 1);
   if (batch.length === 0) return undefined;
-  return send(batch, 'drained', orElse);
+  return send(batch, data, orElse);
 }
 
 /** Takes back registrations that have no witness. */

@@ -560,6 +560,13 @@ describe('rule 20: data that passes no gate of ours', () => {
     expect(world.array.text).toBe('a 0x1* f 0x2');
   });
 
+  it('every path is registered when the guest registers, also for the first time', async () => {
+    const fresh = await World.open();
+    fresh.gate.holdsAll = false;
+    expect(await fresh.run(register(0n, 1n))).toBe('good');
+    expect(fresh.array.text).toBe('a 0x1 b 0x1');
+  });
+
   it('registers and reserves all the same', async () => {
     await world.run(register(1n, 0n));
     expect(await world.run(register(0n, 1n))).toBe('good');
