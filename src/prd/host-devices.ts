@@ -65,7 +65,9 @@ export class KernelDevices implements HostDevices {
       const number = this.#sysfs.text(`block/${name}/dev`);
       if (number === undefined) continue;
       const unit = unitOrNone(() => logicalUnitOf(this.#sysfs, number, name));
-      if (unit !== undefined && wwids.has(unit.wwid)) units.set(unit.wwid, unit);
+      if (unit === undefined || !wwids.has(unit.wwid)) continue;
+      // A disk that leads there beside the map is not what was registered through.
+      if (!units.has(unit.wwid) || unit.map !== undefined) units.set(unit.wwid, unit);
     }
     for (const wwid of wwids) {
       if (units.has(wwid)) continue;

@@ -23,6 +23,7 @@ export interface UnitRefusal {
 }
 
 interface Entry {
+  readonly name: string;
   readonly unit: Promise<SharedUnit>;
   holds: number;
 }
@@ -76,8 +77,13 @@ export class LogicalUnits {
       if (this.#entries.size >= unitsMax) {
         return { refusal: `${unitsMax} logical units are in use already`, lasting: false };
       }
-      entry = { unit: this.#openUnit(device), holds: 0 };
+      entry = { name: device.name, unit: this.#openUnit(device), holds: 0 };
       this.#entries.set(device.wwid, entry);
+    }
+    if (entry.name !== device.name) {
+      // Two ways that are not one map: each would be a registrant without the other's paths.
+      const refusal = `${device.name} is the same logical unit as ${entry.name}, which is in use`;
+      return { refusal, lasting: false };
     }
     const held = entry;
     held.holds++;

@@ -72,6 +72,17 @@ describe('LogicalUnits', () => {
     await hold();
   });
 
+  it('refuses another way to one that is in use, for that is another registrant', async () => {
+    await hold();
+    const { wwid, map } = host;
+    const open = () => Promise.reject(new Error('opened'));
+    host.others.set('8:32', { wwid, map, name: 'sdc', open });
+    expect(await units.open({ ...disk, number: '8:32' })).toEqual({
+      refusal: `sdc is the same logical unit as ${host.name}, which is in use`,
+      lasting: false,
+    });
+  });
+
   it('closes all, whoever uses them', async () => {
     await hold();
     await units.close();

@@ -23,7 +23,7 @@ export const foreign = guestNexus('iqn.2026-11.test:another-host');
 
 export class FakeHost implements HostDevices, HostDevice {
   readonly wwid = 'naa.6001405000000001';
-  readonly name = 'mpatha (naa.6001405000000001)';
+  name = 'mpatha (naa.6001405000000001)';
   map = '253:0';
   readonly log: string[] = [];
   /** Called by every `open` before it goes on. */
@@ -34,6 +34,8 @@ export class FakeHost implements HostDevices, HostDevice {
   gate: DataGate | undefined;
   observer: ReservationObserver | undefined;
   reservations: EmulatedReservations | undefined;
+  /** Other devices, by their numbers. */
+  readonly others = new Map<string, HostDevice>();
   /** This host has a registration on it. */
   isRegistered = false;
   opens = 0;
@@ -43,8 +45,11 @@ export class FakeHost implements HostDevices, HostDevice {
   }
 
   find(device: PassedDevice) {
+    const found = this.others.get(device.number) ?? this;
     return Promise.resolve(
-      device.number === this.map ? this : { refusal: 'not the whole logical unit' },
+      found !== this || device.number === this.map
+        ? found
+        : { refusal: 'not the whole logical unit' },
     );
   }
 
