@@ -1,5 +1,9 @@
 // Runs in a lab machine, as whatever user: opens the paths of disks by a kind of transport, and runs
 // steps on them one after the other. Prints one line of JSON for each disk, then for each step.
+// A step that waits for a file says that it does by FILE.awaited.
+import { existsSync, writeFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+
 const [, , text] = process.argv;
 const { disks, steps } = JSON.parse(text, (name, value) =>
   /^(prkey|serviceActionKey)$/.test(name) ? BigInt(value) : value,
@@ -30,19 +34,24 @@ for (const { name, kind, helperSocket } of disks) {
   print({ ...opened.report, limits: opened.transport?.limits });
 }
 
-const unsettled = [];
-for (const { disk, action, command, withinMs = 10_000 } of steps) {
-  if (action === 'settle') {
-    print(await unsettled[disk]);
-    continue;
+const returned = [];
+
+async function run({ disk, action, command, file, withinMs = 10_000 }) {
+  if (action === 'settle') return await returned[disk];
+  if (action === 'await-file') {
+    writeFileSync(`${file}.awaited`, '');
+    while (!existsSync(file)) await pause(20);
+    return file;
   }
-  const transport = transports[disk];
   const deadline = performance.now() + withinMs;
+  if (action === 'identify') return await transports[disk].identify(deadline);
   const outcome =
-    action === 'execute'
-      ? await transport.execute(command, deadline)
-      : await transport[action](deadline);
-  unsettled[disk] = outcome.returned ?? outcome;
-  print({ ...(typeof outcome === 'string' ? { identity: outcome } : outcome), returned: undefined });
+    action === 'probe'
+      ? await transports[disk].probe(deadline)
+      : await transports[disk].execute(command, deadline);
+  if (outcome.kind === 'unsettled') returned[disk] = outcome.returned;
+  return outcome;
 }
+
+for (const step of steps) print(await run(step));
 for (const transport of transports) await transport?.close();
