@@ -21,8 +21,8 @@ export class FakeLane implements NativeLane {
   readonly closed: number[] = [];
   readonly calls: FakeIoctl[] = [];
   isEnded = false;
-  /** One call at a time, as on a real lane. */
-  #inside = false;
+  /** The call inside the kernel: there is one at a time, and it is before what comes later. */
+  #inside: Promise<number> | undefined;
   readonly #kernel: Kernel;
   readonly #open: (path: string) => number | Promise<number>;
 
@@ -42,7 +42,7 @@ export class FakeLane implements NativeLane {
     argument: Uint8Array,
     pointers: { offset: number; buffer: Uint8Array }[],
   ): Promise<number> {
-    if (this.#inside) throw new Error('two calls on one lane at a time');
+    if (this.#inside !== undefined) throw new Error('two calls on one lane at a time');
     if (this.isEnded || this.closed.includes(fd)) throw new Error('a call after the end');
     const call = {
       fd,
@@ -52,17 +52,17 @@ export class FakeLane implements NativeLane {
         view(pointers.find((pointer) => pointer.offset === offset)?.buffer ?? new Uint8Array()),
     };
     this.calls.push(call);
-    this.#inside = true;
+    this.#inside = Promise.resolve(call).then(this.#kernel);
     try {
-      return await this.#kernel(call);
+      return await this.#inside;
     } finally {
-      this.#inside = false;
+      this.#inside = undefined;
     }
   }
 
-  close(fd: number): Promise<void> {
+  async close(fd: number): Promise<void> {
     this.closed.push(fd);
-    return Promise.resolve();
+    await this.#inside?.catch(() => undefined);
   }
 
   end(): void {
