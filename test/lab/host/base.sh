@@ -6,10 +6,10 @@ mkdir -p $logs
 
 # wait_for 'CONDITION' [SECONDS]: fails, naming it, when it doesn't come true in time.
 wait_for() {
-  wait_end=$(($(uptime_ms) + ${2:-60} * 1000))
+  wait_end=$(($(uptime_ms) + ${2:-120} * 1000))
   until eval "$1" >/dev/null 2>&1; do
     if [ "$(uptime_ms)" -gt $wait_end ]; then
-      echo "not within ${2:-60} s: $1"
+      echo "not within ${2:-120} s: $1"
       return 1
     fi
     sleep 0.1

@@ -5,6 +5,12 @@
 as_holdfast='setpriv --reuid holdfast --regid holdfast --clear-groups --no-new-privs
   --inh-caps=-all --bounding-set=-all'
 
+# install_holdfast: makes what its files in /etc ask for; see hostFiles in ../support/lab-setup.ts.
+install_holdfast() {
+  udevadm control --reload
+  systemd-tmpfiles --create /etc/tmpfiles.d/holdfast.conf
+}
+
 # offer_to_holdfast 'MATCH': chooses disks for the udev rules that holdfast ships.
 offer_to_holdfast() {
   echo "$1, ENV{HOLDFAST_DISK}=\"1\"" >>/etc/udev/rules.d/69-holdfast-disks.rules

@@ -29,4 +29,5 @@ export const hostFunctions = ['base', 'holdfast', 'lio', 'multipath', 'iscsi', '
 /** Files that a host with holdfast has: where they go, and where they are here. */
 export const hostFiles = {
   '/etc/udev/rules.d/70-holdfast.rules': `${checkout}setup/udev/70-holdfast.rules`,
+  '/etc/tmpfiles.d/holdfast.conf': `${checkout}setup/tmpfiles.d/holdfast.conf`,
 };

@@ -103,6 +103,7 @@ export class Lab {
           for (const [path, source] of Object.entries(hostFiles)) {
             await machine.write(path, await readFile(source, 'utf8'));
           }
+          await machine.run('install_holdfast');
           const script = await readFile(setupScript(this.#setup.scripts[index] ?? ''), 'utf8');
           await machine.run(script, setupMilliseconds);
         }),
