@@ -90,17 +90,17 @@ export function* scsiIdentification({ wwid, driver }: ScsiPathNode): Program<Pat
   return isSame === undefined ? 'unknown' : isSame ? 'same' : 'other';
 }
 
-/** Sends it again while the device says that it is becoming ready, which it does for a moment only. */
+/** Sends it again while the device is at work on something else, which it is for a moment only. */
 function* patient(request: InitiatorRequest, driver: string): Program<ScsiReply> {
   let reply = yield* sgIoProgram(request, driver);
-  for (let attempt = 1; attempt < attempts && isBecomingReady(reply); attempt++) {
+  for (let attempt = 1; attempt < attempts && isInProgress(reply); attempt++) {
     reply = yield* sgIoProgram(request, driver, attemptsApartMs);
   }
   return reply;
 }
 
 /** LOGICAL UNIT NOT READY, OPERATION IN PROGRESS: not executed. */
-function isBecomingReady(reply: ScsiReply): boolean {
+function isInProgress(reply: ScsiReply): boolean {
   if (reply.kind !== 'status' || reply.status !== scsiStatus.checkCondition) return false;
   const sense = decodeSense(reply.sense);
   return sense?.senseKey === 0x2 && sense.asc === 0x04 && sense.ascq === 0x07;

@@ -133,7 +133,7 @@ describe('was never sent', () => {
   });
 });
 
-describe('NOT READY, becoming ready', () => {
+describe('NOT READY, OPERATION IN PROGRESS', () => {
   const notReady = { status: 0x02, sense: sense('02 0407') };
 
   it('is sent again until it is', async () => {
