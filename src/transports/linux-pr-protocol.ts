@@ -51,10 +51,17 @@ export function linuxPrProtocol(node: PathNode, reads: boolean, wwidOf: WwidOf):
   return {
     limits,
     reservation: (command) => reservation(command, node),
-    readiness: () => (node.kind === 'nvme' ? nvmeReadiness(node) : scsiReadiness(node.driver)),
+    readiness: () => readiness(node, reads),
     identification: (): Program<PathIdentity> =>
       node.kind === 'nvme' ? nvmeIdentification(node, wwidOf) : scsiIdentification(node),
   };
+}
+
+/** On NVMe a reservation is read where that can be: it goes the way of those that change one. */
+function* readiness(node: PathNode, reads: boolean): Program<PathOutcome> {
+  if (node.kind === 'scsi') return yield* scsiReadiness(node.driver);
+  if (!reads) return yield* nvmeReadiness(node);
+  return failureOfRead(yield prReadReservation()) ?? answered(good);
 }
 
 function* reservation(command: PrCommand, node: PathNode): Program<PathOutcome> {

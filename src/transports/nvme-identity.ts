@@ -9,7 +9,7 @@ import type { Program } from './program.js';
 /** The namespace's name in sysfs as it is now, for the device an open descriptor leads to. */
 export type WwidOf = () => string | undefined;
 
-/** What stands for TEST UNIT READY: a command that goes to the controller and changes nothing. */
+/** What stands for TEST UNIT READY where no Report can be had: a command that changes nothing. */
 export function* nvmeReadiness({ namespaceId }: NvmePathNode): Program<PathOutcome> {
   const reply = yield* identifyNamespace(namespaceId);
   switch (reply.kind) {

@@ -237,14 +237,24 @@ describe('NVMe', () => {
     expect(outcome).toEqual({ kind: 'answered', outcome: reservationConflict });
   });
 
-  it('readiness and identity come from Identify Namespace', async () => {
+  it('is asked for its identity, and for its reservation to see whether it is ready', async () => {
     const { lane, transport } = transportTo(({ buffer }) => {
       Buffer.from('0011223344556677', 'hex').copy(buffer(24), 120);
       return 0;
     }, nvmeNode);
     expect(await transport.probe(soon())).toEqual({ kind: 'answered', outcome: good });
     expect(await transport.identify(soon())).toBe('same');
-    expect(lane.calls.map(({ request }) => request.toString(16))).toEqual(['c0484e41', 'c0484e41']);
+    expect(lane.calls.map(({ request }) => request.toString(16))).toEqual(['801070cf', 'c0484e41']);
+    const failing = transportTo(returns(0x10000), nvmeNode).transport;
+    expect(await failing.probe(soon())).toMatchObject({ kind: 'unsettled' });
+  });
+
+  it('is asked for its identity for both on a kernel that reads no reservations', async () => {
+    const lane = new FakeLane(returns(0));
+    const protocol = linuxPrProtocol(nvmeNode, false, () => undefined);
+    const transport = new LaneTransport('nvme0n1', new LaneFile(lane, 7), protocol);
+    expect(await transport.probe(soon())).toEqual({ kind: 'answered', outcome: good });
+    expect(lane.calls.map(({ request }) => request.toString(16))).toEqual(['c0484e41']);
   });
 });
 

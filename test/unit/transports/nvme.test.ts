@@ -149,9 +149,21 @@ describe('identity', () => {
   });
 });
 
-it('is ready when Identify Namespace says so', async () => {
-  const { transport } = transportTo(nvmeKernel(controllerOf(new Namespace())));
-  expect(await transport.probe(soon())).toEqual({ kind: 'answered', outcome: good });
-  const failing = transportTo(() => 0x370).transport;
-  expect(await failing.probe(soon())).toMatchObject({ kind: 'unsettled' });
+describe('readiness', () => {
+  it.each([{}, { shortHostIds: true }])('is a Report’s answer: %o', async (quirks) => {
+    const namespace = new Namespace(quirks);
+    const { transport } = transportTo(nvmeKernel(controllerOf(namespace)));
+    expect(await transport.probe(soon())).toEqual({ kind: 'answered', outcome: good });
+    expect(namespace.commands).toEqual(['report']);
+  });
+
+  it.each([
+    ['a namespace that is not ready', 0x4082, { kind: 'answered' }],
+    ['a host that gave up', 0x370, { kind: 'unsettled' }],
+  ])('is not that of %s', async (_, status, outcome) => {
+    const { transport } = transportTo(() => status);
+    const probed = await transport.probe(soon());
+    expect(probed).toMatchObject(outcome);
+    expect(probed).not.toEqual({ kind: 'answered', outcome: good });
+  });
 });
