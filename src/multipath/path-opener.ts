@@ -32,11 +32,23 @@ export function pathOpener(
   };
   return async (node) => {
     const first = await openBy(node, agreed);
+    if (isMakeshift(first.report)) {
+      await first.transport?.close();
+      throw new Error(whyNone(first.report));
+    }
     agreed ??= first.report.chosen;
     if (first.transport === undefined || first.report.chosen === agreed) return opened(first);
     await first.transport.close();
     return opened(await openBy(node, agreed));
   };
+}
+
+/**
+ * A better way failed for no reason that the administrator could mend, so for the state that the path
+ * is in now: all paths would go the worse way from then on.
+ */
+function isMakeshift({ chosen, tried }: TransportReport): boolean {
+  return tried.some(({ kind, improvement }) => kind !== chosen && improvement === undefined);
 }
 
 function opened(path: { transport: PathTransport | undefined; report: TransportReport }) {

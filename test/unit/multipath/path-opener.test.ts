@@ -73,6 +73,27 @@ it('takes the kind that was asked for, or none', async () => {
   await expect(openPath(node('sdb'))).rejects.toThrow('linux-pr: sdb is closed');
 });
 
+it('does not settle for less while the best way fails for no lack of permission', async () => {
+  const open = new Set<string>();
+  const close = () => {
+    open.clear();
+    return Promise.resolve();
+  };
+  const openTransport = (improvement: string | undefined) => (): Promise<OpenedTransport> => {
+    open.add('linux-pr');
+    const sg = { kind: 'sg', reason: 'ENXIO', ...(improvement && { improvement }) } as const;
+    const tried = [sg, { kind: 'linux-pr', reason: 'it passes' } as const];
+    const transport = { name: 'x', close } as PathTransport;
+    return Promise.resolve({ transport, report: { chosen: 'linux-pr', tried } });
+  };
+  const openPath = pathOpener(addon, {}, openTransport(undefined));
+  await expect(openPath(node('sda'))).rejects.toThrow('sg: ENXIO');
+  expect([...open]).toEqual([]);
+  expect((await pathOpener(addon, {}, openTransport('join the group'))(node('sda'))).name).toBe(
+    'x',
+  );
+});
+
 it('lets a path that can not be opened decide nothing', async () => {
   const { openTransport } = opening({ sdb: ['sg'] });
   const openPath = pathOpener(addon, {}, openTransport);
