@@ -5,13 +5,13 @@ export interface RegistrationNotices {
   /**
    * Before the paths are touched: a path that comes up meanwhile shall get the new key. To be called
    * with the old key if registering fails.
-   * @param key 0 to unregister
+   * @param key 0 to unregister, or when the last registration is gone
    * @returns false if multipathd didn't take it: then nothing may be registered
    */
   registering(key: bigint, aptpl: boolean): Promise<boolean>;
   /** After the key is registered. @param paths names of those that have it, `sda` */
   registered(paths: readonly string[]): Promise<void>;
-  /** After the last registration is gone: by the guest, by CLEAR or by a preempt. */
+  /** After the last registration is gone: by the guest, by CLEAR or by a preempt; key 0 is told. */
   unregistered(): Promise<void>;
   /** After it was reserved or released. */
   reserved(holds: boolean): Promise<void>;
@@ -48,7 +48,6 @@ export class MultipathdNotices implements RegistrationNotices {
 
   async unregistered(): Promise<void> {
     await this.#tell(`unsetprstatus map ${this.#map}`);
-    await this.#tell(`unsetprkey map ${this.#map}`);
   }
 
   async reserved(holds: boolean): Promise<void> {

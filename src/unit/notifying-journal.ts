@@ -2,59 +2,109 @@ import type { JournalEntry, JournalStore } from '../fan-out/journal.js';
 import type { RegistrationNotices } from '../multipath/registration-notices.js';
 import type { PathSource } from '../pr/path.js';
 
+/** What multipathd is to know. */
+interface Registration {
+  /** 0n: none. */
+  readonly key: bigint;
+  readonly aptpl: boolean;
+  /** The paths have the key: nothing is under way that changes it. */
+  readonly isSettled: boolean;
+  readonly holds: boolean;
+}
+
+const nothing: Registration = { key: 0n, aptpl: false, isSettled: true, holds: false };
+
 /**
- * A journal that tells multipathd what is recorded: a new key before the paths are touched, since
- * the fan-out records its intent before it acts, and everything else when it has settled.
+ * Tells multipathd of the registration whenever the journal learns of it, which is where the fan-out
+ * says what it is about to do before it touches a path. So a path that multipathd brings back
+ * meanwhile gets the new key and not the old one, and none when the guest was preempted.
  */
 export class NotifyingJournal implements JournalStore {
   readonly #journal: JournalStore;
   readonly #notices: RegistrationNotices;
-  readonly #source: PathSource;
-  #key = 0n;
-  #paths: readonly string[] = [];
-  #holds = false;
+  readonly #source: Pick<PathSource, 'paths'>;
+  #told: Registration | undefined;
 
-  constructor(journal: JournalStore, notices: RegistrationNotices, source: PathSource) {
+  /** @param source of the names of the paths that have the key */
+  constructor(
+    journal: JournalStore,
+    notices: RegistrationNotices,
+    source: Pick<PathSource, 'paths'>,
+  ) {
     this.#journal = journal;
     this.#notices = notices;
     this.#source = source;
   }
 
+  /**
+   * Tells the key, since multipathd may remember an older one, but not that the paths have it: the
+   * guest may have been preempted since, and multipathd would put the key back on what lacks it.
+   */
   async load(): Promise<JournalEntry | undefined> {
     const entry = await this.#journal.load();
-    this.#key = entry?.intent?.key ?? 0n;
+    const now = entry === undefined ? nothing : registrationOf(entry);
+    await this.#tellKey(now);
+    if (now.key === 0n) await this.#notices.unregistered();
+    this.#told = now;
     return entry;
   }
 
-  /** @throws Error if multipathd does not take a new key: it would put the old one back */
+  /** @throws Error if multipathd does not take a key, which then may not be registered */
   async save(entry: JournalEntry): Promise<void> {
-    const { intent, pending } = entry;
-    if (intent !== undefined && intent.key !== this.#key) {
-      if (!(await this.#notices.registering(intent.key, intent.aptpl))) {
-        throw new Error('multipathd does not take the new key');
-      }
-      this.#key = intent.key;
-    }
     await this.#journal.save(entry);
-    if (pending === undefined) await this.#tellOfSettled(entry);
+    await this.#tell(registrationOf(entry), entry);
   }
 
-  async #tellOfSettled({ intent, own }: JournalEntry): Promise<void> {
-    if (intent === undefined) {
-      if (this.#key !== 0n) await this.#notices.unregistered();
-      this.#key = 0n;
-      this.#paths = [];
-      this.#holds = false;
+  async #tell(now: Registration, entry: JournalEntry): Promise<void> {
+    const told = this.#told;
+    const isNewKey = now.key !== told?.key || now.aptpl !== told.aptpl;
+    if (isNewKey) {
+      this.#told = undefined;
+      await this.#tellKey(now);
+    }
+    if (now.isSettled && (isNewKey || !told.isSettled)) await this.#tellStatus(now, entry);
+    if (now.holds !== told?.holds) await this.#notices.reserved(now.holds);
+    this.#told = now;
+  }
+
+  async #tellKey({ key, aptpl }: Registration): Promise<void> {
+    const isTaken = await this.#notices.registering(key, aptpl);
+    if (!isTaken && key !== 0n) throw new Error('multipathd did not take the reservation key');
+  }
+
+  async #tellStatus({ key }: Registration, { own, believed }: JournalEntry): Promise<void> {
+    if (key === 0n) {
+      await this.#notices.unregistered();
       return;
     }
+    // multipathd registers those itself that are not named.
     const paths = this.#source
       .paths()
-      .filter(({ id }) => own.has(id))
+      .filter(({ id }) => own.has(id) || believed.get(id) === key)
       .map(({ name }) => name);
-    if (paths.join() !== this.#paths.join()) await this.#notices.registered(paths);
-    this.#paths = paths;
-    const holds = intent.type !== undefined;
-    if (holds !== this.#holds) await this.#notices.reserved(holds);
-    this.#holds = holds;
+    await this.#notices.registered(paths);
+  }
+}
+
+function registrationOf({ intent, pending }: JournalEntry): Registration {
+  const settled =
+    intent === undefined
+      ? nothing
+      : {
+          key: intent.key,
+          aptpl: intent.aptpl,
+          isSettled: intent.otherKey === undefined,
+          holds: intent.type !== undefined,
+        };
+  if (pending === undefined || pending.over) return settled;
+  const { command } = pending;
+  switch (command.action) {
+    case 'register':
+    case 'register-and-ignore-existing-key': {
+      const { serviceActionKey: key, aptpl } = command;
+      return { ...settled, key, aptpl, isSettled: false };
+    }
+    default:
+      return settled;
   }
 }

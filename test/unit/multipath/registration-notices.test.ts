@@ -31,7 +31,6 @@ it('tells a registration in the order of libmpathpersist', async () => {
     'unsetprhold map dm-0',
     'unsetprkey map dm-0',
     'unsetprstatus map dm-0',
-    'unsetprkey map dm-0',
   ]);
 });
 
