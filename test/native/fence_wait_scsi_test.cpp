@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <atomic>
@@ -111,6 +112,22 @@ void checkPending(const ScsiDriver& driver, const std::vector<Request>& requests
   for (const Request& request : requests)
     CHECK(driver.resultOf(request, 0).response == ScsiDriver::kNoResponse);
 }
+
+/// Keeps this thread, and those it starts, on the CPU where it runs.
+class OneCpu {
+ public:
+  OneCpu() {
+    REQUIRE(::sched_getaffinity(0, sizeof before_, &before_) == 0);
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(::sched_getcpu(), &one);
+    REQUIRE(::sched_setaffinity(0, sizeof one, &one) == 0);
+  }
+  ~OneCpu() { ::sched_setaffinity(0, sizeof before_, &before_); }
+
+ private:
+  cpu_set_t before_;
+};
 
 bool isDrained(AccessFence& fence) {
   auto drained = std::make_shared<std::atomic<bool>>(false);
@@ -354,19 +371,25 @@ TEST_CASE("fence wait: the commands of a disk that is unplugged end, and it is l
 }
 
 TEST_CASE("fence wait: more commands wait than a channel takes, and all go on") {
-  ScsiFixture fixture({.requestQueues = 6});
+  constexpr uint16_t kQueues = 5;
+  constexpr unsigned kEach = 256;
+  static_assert(kQueues * kEach > IoEngine::kDepth);
+  // Threads that are started meanwhile have it, too: one worker serves all queues.
+  const OneCpu pinned;
+  ScsiFixture fixture(
+      {.engine = EngineKind::kLibaio, .anyEngine = false, .requestQueues = kQueues});
   fixture.fence().set(kHeld);
-  auto driver = fixture.driver({.numQueues = 8, .queueSize = 1024});
+  auto driver = fixture.driver({.numQueues = 2 + kQueues, .queueSize = 1024});
   auto request = driver->makeRequest(kLun, blockCdb(kRead10, 0, 1), 512, true);
   REQUIRE(request.ok());
-  constexpr unsigned kEach = 256;
-  for (uint16_t queue = 2; queue < 8; ++queue) {
+  for (uint16_t queue = 2; queue < 2 + kQueues; ++queue) {
     for (unsigned i = 0; i < kEach; ++i)
       REQUIRE(driver->queue(queue).ring().add(ScsiDriver::chainOf(*request)).has_value());
     driver->queue(queue).publish();
   }
+  while (fixture.attachment().inFlight() < kQueues * kEach) std::this_thread::yield();
   fixture.fence().set(kOpen);
-  for (uint16_t queue = 2; queue < 8; ++queue)
+  for (uint16_t queue = 2; queue < 2 + kQueues; ++queue)
     for (unsigned i = 0; i < kEach; ++i) REQUIRE(driver->queue(queue).popWait().ok());
   CHECK(isDrained(fixture.fence()));
 }
