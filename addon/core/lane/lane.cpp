@@ -27,6 +27,8 @@ struct Lane::State {
   std::deque<std::unique_ptr<LaneCall>> waiting;
   bool started = false;
   bool ended = false;
+  /// On its way to the thread.
+  std::shared_ptr<State> self;
 };
 
 Lane::Lane(Returned returned) : state_(std::make_shared<State>(std::move(returned))) {}
@@ -63,19 +65,19 @@ Status Lane::startThread(const std::shared_ptr<State>& state) {
   sigset_t all, before;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);  // the new thread inherits it
-  auto owned = std::make_unique<std::shared_ptr<State>>(state);
+  state->self = state;
   pthread_t thread;
-  const int error = ::pthread_create(&thread, &attributes, &Lane::serve, owned.get());
+  const int error = ::pthread_create(&thread, &attributes, &Lane::serve, state.get());
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   ::pthread_attr_destroy(&attributes);
-  if (error != 0) return systemError("cannot start a lane", error);
-  (void)owned.release();
-  return {};
+  if (error == 0) return {};
+  state->self.reset();
+  return systemError("cannot start a lane", error);
 }
 
 void* Lane::serve(void* given) {
-  const std::unique_ptr<std::shared_ptr<State>> owned(static_cast<std::shared_ptr<State>*>(given));
-  State& state = **owned;
+  const std::shared_ptr<State> owned = std::move(static_cast<State*>(given)->self);
+  State& state = *owned;
   ::pthread_setname_np(::pthread_self(), "hf-call");
   std::unique_lock lock(state.mutex);
   for (;;) {

@@ -11,7 +11,7 @@
 namespace holdfast {
 namespace {
 
-/// The id of the loop's own event fd; owners begin at 1.
+/// The id of the loop's own event fd, whose counter nobody reads; owners begin at 1.
 constexpr uint64_t kWake = 0;
 
 }  // namespace
@@ -19,7 +19,7 @@ constexpr uint64_t kWake = 0;
 Result<std::unique_ptr<ReadinessLoop>> ReadinessLoop::start(std::function<void()> ready) {
   std::unique_ptr<ReadinessLoop> loop(new ReadinessLoop(std::move(ready)));
   if (!loop->epoll_ || !loop->wake_.valid()) return systemError("epoll", EMFILE);
-  epoll_event event{.events = EPOLLIN, .data = {.u64 = kWake}};
+  epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.u64 = kWake}};
   if (::epoll_ctl(loop->epoll_.get(), EPOLL_CTL_ADD, loop->wake_.get(), &event) != 0)
     return systemError("epoll_ctl", errno);
   try {
@@ -73,10 +73,7 @@ void ReadinessLoop::run() {
       const std::lock_guard lock(mutex_);
       const bool quiet = ready_.empty();
       for (int i = 0; i < count; ++i) {
-        if (events[i].data.u64 == kWake)
-          wake_.drain();
-        else
-          ready_.push_back({events[i].data.u64, events[i].events});
+        if (events[i].data.u64 != kWake) ready_.push_back({events[i].data.u64, events[i].events});
       }
       announce = quiet && !ready_.empty();
     }
