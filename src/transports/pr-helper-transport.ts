@@ -135,7 +135,7 @@ function lost(): PathOutcome {
  */
 function outcomeOf(command: PrCommand, { status, sense, payload }: HelperReply): PathOutcome {
   if (status === scsiStatus.good && isPrIn(command)) {
-    return answered(readingOf(command.action, payload));
+    return answered(readingOf(command.action, payload, helperDataMax));
   }
   const outcome = answerOf({ kind: 'status', status, sense, dataIn: payload });
   return isOfDevice(status, sense)

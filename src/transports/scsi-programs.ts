@@ -55,28 +55,36 @@ export function* reservationRead(
     driver,
   );
   if (reply.kind !== 'status' || reply.status !== scsiStatus.good) return answerOf(reply);
-  const needed = lengthToAskFor(action, reply.dataIn);
-  if (needed > allocation && allocation < largestAllocation) {
+  if (mayBeCut(action, reply.dataIn, allocation) && allocation < largestAllocation) {
     return yield* reservationRead(action, driver, largestAllocation);
   }
-  return answered(readingOf(action, reply.dataIn));
+  return answered(readingOf(action, reply.dataIn, allocation));
 }
 
-function lengthToAskFor(action: PrInCommand['action'], dataIn: Buffer): number {
+function mayBeCut(action: PrInCommand['action'], dataIn: Buffer, allocation: number): boolean {
   const reading = decodePrInData(action, dataIn);
-  if (reading.kind === 'cut') return reading.wholeLength;
+  if (reading.kind !== 'whole') return reading.kind === 'cut' && reading.wholeLength > allocation;
   const isList = action === 'read-keys' || action === 'read-full-status';
-  return isList ? dataLength(dataIn) + longestRegistration : 0;
+  return isList && dataLength(dataIn) + longestRegistration > allocation;
 }
 
+/** Of a list with its header. */
 function dataLength(dataIn: Buffer): number {
-  return dataIn.length < 8 ? 0 : 8 + dataIn.readUInt32BE(4);
+  return 8 + dataIn.readUInt32BE(4);
 }
 
-/** What cannot be read, or not whole, is the target's failure: half a list would be a wrong one. */
-export function readingOf(action: PrInCommand['action'], dataIn: Buffer): PrOutcome {
+/**
+ * What cannot be read, or perhaps not whole, is the target's failure: half a list would be a wrong one.
+ * @param allocation that it was asked for with, bytes
+ */
+export function readingOf(
+  action: PrInCommand['action'],
+  dataIn: Buffer,
+  allocation: number,
+): PrOutcome {
   const reading = decodePrInData(action, dataIn);
-  return reading.kind === 'whole' ? goodWith(reading.data) : checkCondition(internalTargetFailure);
+  const isWhole = reading.kind === 'whole' && !mayBeCut(action, dataIn, allocation);
+  return isWhole ? goodWith(reading.data) : checkCondition(internalTargetFailure);
 }
 
 export function* scsiReadiness(driver: string): Program<PathOutcome> {

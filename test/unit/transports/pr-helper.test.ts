@@ -103,6 +103,19 @@ it('reads what comes in pieces, and what is padded', async () => {
   );
 });
 
+it('a list that may have been cut to what the protocol allows is no answer', async () => {
+  const keys = (count: number) => Array.from({ length: count }, (_, index) => BigInt(index));
+  const answerTo = async (count: number) => {
+    const data = encodePrInData({ action: 'read-keys', generation: 1, keys: keys(count) });
+    const { transport } = transportTo(helper(helperReply(0, data.subarray(0, 8192))));
+    return transport.execute(readKeys, soon());
+  };
+  expect(await answerTo(980)).toMatchObject({ outcome: { data: { keys: keys(980) } } });
+  const failure = { outcome: { sense: { senseKey: 4, asc: 0x44, ascq: 0 } } };
+  expect(await answerTo(1023)).toMatchObject(failure);
+  expect(await answerTo(1024)).toMatchObject(failure);
+});
+
 it('one command after the other on one connection', async () => {
   const connection = helper(helperReply(0x18), helperReply(0));
   const { transport } = transportTo(connection);
