@@ -1,7 +1,7 @@
 /** How a host's paths look to holdfast, without any privilege, and what doctor says of them. */
 import { readFileSync } from 'node:fs';
 
-import { beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 
 import { checkout } from '../support/images.js';
 import type { LabMachine } from './support/lab-machine.js';
@@ -153,8 +153,6 @@ describeOnKernels(
   'doctor as a user without privilege',
   labSetups.loop,
   (lab) => {
-    beforeEach(() => lab.host.run('install -d -m 1777 /run/lock/holdfast'));
-
     test('finds nothing that must be mended on a host that is set up', async () => {
       const { host } = lab;
       const text = await host.run(`${doctor} $map`);
