@@ -17,6 +17,7 @@ const mayImport = {
     'scsi',
     'telemetry',
     'transports',
+    'unit',
     'util',
   ],
   prd: [

@@ -1,18 +1,20 @@
-/** `holdfast pr`: the persistent reservations of a served disk, looked at and changed. */
+/** `holdfast pr`: the persistent reservations of a served disk, or of a device, seen and changed. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { ControlClient } from '../control/control-client.js';
 import type { PrCommandJson, PrOutcomeJson } from '../control/reservation-json.js';
 import { reservationTypes, type ReservationType } from '../pr/reservation.js';
 import { ExitCode, Failure } from '../util/failure.js';
 import { initiatorName } from './option-values.js';
+import { executeOnDevice } from './pr-on-device.js';
 import { outcomeText } from './pr-text.js';
 
 /** Who acts when nobody is named: an initiator of its own, which no guest has. */
 const administrator = 'iqn.2026-11.holdfast:administrator';
 
 interface PrArguments {
-  controlSocket: string;
+  controlSocket?: string;
   disk?: string;
+  stateDirectory: string;
   as: string;
   json?: true;
   watch?: true;
@@ -86,13 +88,19 @@ const subcommands: readonly Subcommand[] = [
 
 export function prCommand(): Command {
   const pr = new Command('pr').description(
-    "see and change a served disk's persistent reservations",
+    'see and change the persistent reservations of a served disk or of a device',
   );
   for (const [name, description, options, commandOf] of subcommands) {
     const command = new Command(name)
       .description(description)
-      .requiredOption('--control-socket <path>', 'control socket of holdfast serve')
+      .argument('[device]', 'a device that nobody serves now: a multipath map, a disk, a namespace')
+      .option('--control-socket <path>', 'control socket of holdfast serve')
       .option('--disk <path>', 'image or device, where the server has several')
+      .addOption(
+        new Option('--state-directory <folder>', 'what this host has registered on devices')
+          .env('STATE_DIRECTORY')
+          .default('/var/lib/holdfast'),
+      )
       .addOption(
         new Option('--as <name>', 'the initiator that acts')
           .argParser(initiatorName)
@@ -101,14 +109,22 @@ export function prCommand(): Command {
       .option('--json', 'print JSON');
     for (const option of options) command.addOption(keyOptions[option]());
     if (options.length === 0) command.option('--watch', 'print it again after every change');
-    pr.addCommand(command.action((args: PrArguments) => run(args, commandOf)));
+    pr.addCommand(
+      command.action((device: string | undefined, args: PrArguments) =>
+        run(device, args, commandOf(args)),
+      ),
+    );
   }
   return pr;
 }
 
-async function run(args: PrArguments, commandOf: CommandOf): Promise<void> {
+async function run(
+  device: string | undefined,
+  args: PrArguments,
+  command: PrCommandJson,
+): Promise<void> {
   try {
-    const outcome = await (args.watch === true ? watch : once)(args, commandOf(args));
+    const outcome = await outcomeOf(device, args, command);
     process.exitCode = outcome === 'good' ? ExitCode.ok : ExitCode.refused;
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
@@ -117,7 +133,31 @@ async function run(args: PrArguments, commandOf: CommandOf): Promise<void> {
   }
 }
 
-async function once(args: PrArguments, command: PrCommandJson): Promise<PrOutcomeJson['status']> {
+async function outcomeOf(
+  device: string | undefined,
+  args: PrArguments,
+  command: PrCommandJson,
+): Promise<PrOutcomeJson['status']> {
+  const { controlSocket, watch, as, stateDirectory } = args;
+  if (device === undefined && controlSocket !== undefined) {
+    const to = { ...args, controlSocket };
+    return watch === true ? watchServer(to, command) : askServer(to, command);
+  }
+  if (device === undefined || controlSocket !== undefined || watch === true) {
+    throw new Failure(
+      ExitCode.usage,
+      'give either a device or the --control-socket of who serves it, which --watch needs',
+    );
+  }
+  return print(args, await executeOnDevice(device, as, stateDirectory, command));
+}
+
+type ServerArguments = PrArguments & { controlSocket: string };
+
+async function askServer(
+  args: ServerArguments,
+  command: PrCommandJson,
+): Promise<PrOutcomeJson['status']> {
   const client = await ControlClient.open(args.controlSocket);
   try {
     return await execute(client, args, command);
@@ -127,7 +167,10 @@ async function once(args: PrArguments, command: PrCommandJson): Promise<PrOutcom
 }
 
 /** Until the server ends. */
-async function watch(args: PrArguments, command: PrCommandJson): Promise<PrOutcomeJson['status']> {
+async function watchServer(
+  args: ServerArguments,
+  command: PrCommandJson,
+): Promise<PrOutcomeJson['status']> {
   let last: Promise<PrOutcomeJson['status']> = Promise.resolve('good');
   const client = await ControlClient.open(args.controlSocket, () => {
     // One after the other, so that they are printed in order; an end shows in `closed`.
@@ -144,8 +187,11 @@ async function execute(
   command: PrCommandJson,
 ): Promise<PrOutcomeJson['status']> {
   const params = { ...diskOf(args), initiator: args.as, command };
-  const outcome = (await client.request('pr.execute', params)) as PrOutcomeJson;
-  console.log(args.json === true ? JSON.stringify(outcome) : outcomeText(outcome));
+  return print(args, (await client.request('pr.execute', params)) as PrOutcomeJson);
+}
+
+function print({ json }: PrArguments, outcome: PrOutcomeJson): PrOutcomeJson['status'] {
+  console.log(json === true ? JSON.stringify(outcome) : outcomeText(outcome));
   return outcome.status;
 }
 
