@@ -170,68 +170,75 @@ describeOnKernels('transports to a SCSI disk', labSetups.loop, (lab, kernel) => 
       { key: 'a1', holds: expect.stringContaining(typeText) as string },
     ]);
   });
-
-  test('qemu-pr-helper carries them for a user who has the disk only', async () => {
-    const { host } = lab;
-    const [name = ''] = await diskNames(host);
-    const helperSocket = '/run/pr-helper.sock';
-    await host.run(`
-      spawn pr-helper qemu-pr-helper --socket ${helperSocket}
-      wait_for '[ -S ${helperSocket} ]'
-      chmod 666 ${helperSocket}`);
-    const [report, ...outcomes] = await drive(
-      host,
-      [{ name, kind: 'pr-helper', helperSocket }],
-      [
-        { disk: 0, action: 'probe' },
-        { disk: 0, action: 'identify' },
-        register(0, '0', '0xa1'),
-        register(0, '0', '0xb2'),
-        reserve(0),
-        read(0, 'read-keys'),
-        read(0, 'read-full-status'),
-      ],
-    );
-    expect(report).toMatchObject({ chosen: 'pr-helper' });
-    expect(outcomes.slice(0, 5)).toEqual([good, 'same', good, conflict, good]);
-    expect(outcomes.slice(5)).toMatchObject([
-      { outcome: { data: { keys: ['0xa1'] } } },
-      { outcome: { data: { registrations: [{ key: '0xa1', reservation: wero }] } } },
-    ]);
-    expect(keysOf(await targetView(host, '/dev/lab/other-sg'))).toEqual(['a1']);
-  });
-
-  test('a path that is offline sends nothing, and is the same when it is back', async () => {
-    const { host } = lab;
-    const [name = ''] = await diskNames(host);
-    const driving = drive(
-      host,
-      [{ name }],
-      [
-        register(0, '0', '0xa1'),
-        awaitFile('offline'),
-        reserve(0),
-        { disk: 0, action: 'identify' },
-        awaitFile('online'),
-        { disk: 0, action: 'identify' },
-        // Takes up the unit attention of the nexus' loss, unless multipathd has.
-        { disk: 0, action: 'probe' },
-        reserve(0),
-      ],
-    );
-    await host.run(`
-      wait_for '[ -e /run/transports/offline.awaited ]'
-      loop_transport 1 offline
-      touch /run/transports/offline
-      wait_for '[ -e /run/transports/online.awaited ]'
-      loop_transport 1 online
-      touch /run/transports/online`);
-    const [, ...outcomes] = await driving;
-    expect(outcomes[0]).toEqual(good);
-    expect(outcomes.slice(2, 4)).toMatchObject([{ kind: 'not-sent' }, 'unknown']);
-    expect([outcomes[5], outcomes[7]]).toEqual(['same', good]);
-  });
 });
+
+describeOnKernels(
+  'transports to a SCSI disk, whatever the kernel',
+  labSetups.loop,
+  (lab) => {
+    test('qemu-pr-helper carries them for a user who has the disk only', async () => {
+      const { host } = lab;
+      const [name = ''] = await diskNames(host);
+      const helperSocket = '/run/pr-helper.sock';
+      await host.run(`
+        spawn pr-helper qemu-pr-helper --socket ${helperSocket}
+        wait_for '[ -S ${helperSocket} ]'
+        chmod 666 ${helperSocket}`);
+      const [report, ...outcomes] = await drive(
+        host,
+        [{ name, kind: 'pr-helper', helperSocket }],
+        [
+          { disk: 0, action: 'probe' },
+          { disk: 0, action: 'identify' },
+          register(0, '0', '0xa1'),
+          register(0, '0', '0xb2'),
+          reserve(0),
+          read(0, 'read-keys'),
+          read(0, 'read-full-status'),
+        ],
+      );
+      expect(report).toMatchObject({ chosen: 'pr-helper' });
+      expect(outcomes.slice(0, 5)).toEqual([good, 'same', good, conflict, good]);
+      expect(outcomes.slice(5)).toMatchObject([
+        { outcome: { data: { keys: ['0xa1'] } } },
+        { outcome: { data: { registrations: [{ key: '0xa1', reservation: wero }] } } },
+      ]);
+      expect(keysOf(await targetView(host, '/dev/lab/other-sg'))).toEqual(['a1']);
+    });
+
+    test('a path that is offline sends nothing, and is the same when it is back', async () => {
+      const { host } = lab;
+      const [name = ''] = await diskNames(host);
+      const driving = drive(
+        host,
+        [{ name }],
+        [
+          register(0, '0', '0xa1'),
+          awaitFile('offline'),
+          reserve(0),
+          { disk: 0, action: 'identify' },
+          awaitFile('online'),
+          { disk: 0, action: 'identify' },
+          // Takes up the unit attention of the nexus' loss, unless multipathd has.
+          { disk: 0, action: 'probe' },
+          reserve(0),
+        ],
+      );
+      await host.run(`
+        wait_for '[ -e /run/transports/offline.awaited ]'
+        loop_transport 1 offline
+        touch /run/transports/offline
+        wait_for '[ -e /run/transports/online.awaited ]'
+        loop_transport 1 online
+        touch /run/transports/online`);
+      const [, ...outcomes] = await driving;
+      expect(outcomes[0]).toEqual(good);
+      expect(outcomes.slice(2, 4)).toMatchObject([{ kind: 'not-sent' }, 'unknown']);
+      expect([outcomes[5], outcomes[7]]).toEqual(['same', good]);
+    });
+  },
+  ['6.12'],
+);
 
 describeOnKernels(
   'transports to a disk that falls silent',
