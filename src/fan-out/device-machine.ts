@@ -13,6 +13,7 @@ import {
 import type { UnitAttentions } from '../pr/unit-attention.js';
 import { look } from './array-reader.js';
 import { Auditor } from './auditor.js';
+import { explains } from './attentions.js';
 import { GuestStanding } from './guest-standing.js';
 import type { Intent } from './intent.js';
 import type { PendingCommand } from './journal.js';
@@ -165,12 +166,14 @@ export class DeviceMachine implements ReservationExecutor {
     // Nothing is known: the next audit finds out.
     if (situation === undefined) return undefined;
     if (!unsettled.pending) ledger.commandIsOver();
-    return this.#standing.conclude(
+    const change = this.#standing.conclude(
       situation,
       keysAfter(command, before),
       expectedKey(command, outcome, progress),
       unsettled.pending,
     );
+    const halfDone = outcome.status === 'check-condition' && change !== undefined;
+    return halfDone && explains({ command, key: before.key }, change) ? undefined : change;
   }
 
   async #save(): Promise<boolean> {
@@ -233,7 +236,6 @@ function expectedKey(
   outcome: PrOutcome,
   progress: Progress,
 ): ReservationKey | undefined {
-  if (outcome.status === 'check-condition' && outcome.sense.senseKey === 0xb) return undefined;
   if (outcome.status !== 'good') return progress.key;
   switch (command.action) {
     case 'register':

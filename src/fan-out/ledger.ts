@@ -118,10 +118,9 @@ export class Ledger {
       if (result.kind === 'conflict') believed.delete(pathId);
       else if (result.kind === 'unavailable') believed.set(pathId, prkey);
       else if (result.kind === 'good') believed.set(pathId, serviceActionKey);
-      const alone = attempts.length === 1 && result.kind === 'good';
-      const proven = alone
-        ? provenNexus(before, after, serviceActionKey, initiatorOf(pathId))
-        : undefined;
+      if (attempts.length > 1 || result.kind !== 'good') continue;
+      const initiator = initiatorOf(pathId);
+      const proven = provenNexus({ before, after, command, own: new Set(own.values()), initiator });
       if (proven !== undefined) own.set(pathId, proven);
     }
     for (const id of own.keys()) believed.delete(id);

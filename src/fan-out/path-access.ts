@@ -17,6 +17,11 @@ const stepTimeoutMs = 2_000;
 const readTimeoutMs = 500;
 /** How often a path is asked whether it is back. */
 const probeIntervalMs = 1_000;
+/**
+ * A nexus that is gone from this host for so long has no command left at the target: its end aborts
+ * them (SAM-5 I_T nexus loss); the latest that was seen to be executed came 11 s after its call.
+ */
+const nexusGoneMs = 30_000;
 /** Unit attentions that one command may meet in a row. */
 const attentionsMax = 5;
 
@@ -128,15 +133,18 @@ export class PathAccess {
   }
 
   /**
-   * Resolves when a command submitted after the call has ended on that path, or after `close`.
+   * Resolves when a command submitted after the call has ended on that path, when the path has been
+   * gone for long, or after `close`.
    * @param pathId `hostPathId`: on any path
    */
   async settle(pathId: PathId): Promise<void> {
-    while (!this.#closed) {
+    let present = this.#clock.now();
+    while (!this.#closed && this.#clock.now() - present < nexusGoneMs) {
       const isIt = (path: Path) => path.id === pathId || pathId === hostPathId;
       const path = this.#source.paths().find(isIt);
       if (path !== undefined) {
-        const deadline = this.#clock.now() + probeTimeoutMs;
+        present = this.#clock.now();
+        const deadline = present + probeTimeoutMs;
         const outcome = await this.#tracked(path, path.transport.probe(deadline));
         if (outcome.kind === 'answered') return;
       }

@@ -35,9 +35,6 @@ export function registerFirst(
     return undo ?? exhausted(progress);
   }
   const made = ownWith(situation, key);
-  const unproven = situation.provable ? made.filter(({ nexusId }) => nexusId === undefined) : [];
-  const again = unregisterMove(situation, given, unproven, key);
-  if (again !== undefined) return again;
   // Also beside data that no gate holds: a guest that registers asks for all of its paths.
   if (made.length > 0) return repairMove(situation, given, key, good, 'paused') ?? answer(good);
   return firstBatch(command, situation, progress) ?? exhausted(progress);

@@ -8,6 +8,7 @@ import { good } from '../pr/outcome.js';
 import type { ReservationKey } from '../pr/reservation.js';
 import { mayTry } from './attempts.js';
 import { registerAnew } from './existing-key.js';
+import { provingMove } from './proving.js';
 import type { PathId } from './own-nexuses.js';
 import { registerCommand } from './registration-commands.js';
 import { isForeign, type OwnPath, ownWith, type Situation, usableWith } from './situation.js';
@@ -41,6 +42,8 @@ export function repairMove(
   data: DataState = 'drained',
 ): Move | undefined {
   if (key === 0n) return undefined;
+  const proof = provingMove(situation, progress, key);
+  if (proof !== undefined) return proof;
   if (witnesses(situation, key).length === 0) return undoMove(situation, progress, key);
   if (isForeign(situation, key)) return undefined;
 
@@ -95,7 +98,7 @@ export function stillUnconfirmed(
   const confirmed = stands || witnesses(situation, key).length > 0;
   const open = [...situation.unconfirmed].filter((id) => {
     if (unsettled.has(id)) return true;
-    const made = situation.paths.some((path) => path.id === id && path.key === key);
+    const made = ownWith(situation, key).some((path) => path.id === id);
     return made && !confirmed;
   });
   return new Set(open);

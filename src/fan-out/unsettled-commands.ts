@@ -1,7 +1,7 @@
 import type { PrOutCommand } from '../pr/command.js';
 import type { ReservationKey } from '../pr/reservation.js';
 import type { PathId } from './own-nexuses.js';
-import type { Situation } from './situation.js';
+import { isForeign, type Situation } from './situation.js';
 
 /** A PERSISTENT RESERVE OUT that may yet be executed (fencing rule 10). */
 export interface UnsettledCommand {
@@ -47,13 +47,15 @@ export class UnsettledCommands {
   }
 }
 
-/** Its RESERVATION KEY is not its path's key (any more): it will end in a conflict. */
-export function isDisarmed({ pathId, command }: UnsettledCommand, { paths }: Situation): boolean {
+/**
+ * Its RESERVATION KEY is not its path's key (any more), or nobody's who could be that path: it will
+ * end in a conflict.
+ */
+export function isDisarmed({ pathId, command }: UnsettledCommand, situation: Situation): boolean {
   const key = checkedKey(command);
-  const path = paths.find(({ id }) => id === pathId);
-  return (
-    key !== undefined && path?.nexusId !== undefined && path.key !== undefined && path.key !== key
-  );
+  if (key === undefined) return false;
+  const path = situation.paths.find(({ id }) => id === pathId);
+  return path?.nexusId === undefined ? !isForeign(situation, key) : path.key !== key;
 }
 
 /** Undefined: it is executed whatever the path has. */

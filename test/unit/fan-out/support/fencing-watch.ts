@@ -9,6 +9,7 @@ export class FencingWatch {
   readonly violations: string[] = [];
   readonly #world: World;
   #fenced = false;
+  #fences = 0;
 
   constructor(world: World) {
     this.#world = world;
@@ -17,7 +18,10 @@ export class FencingWatch {
       const removes = action === 'preempt' || action === 'preempt-and-abort' || action === 'clear';
       const now = this.#ownRegistrations();
       if (nexus.id === foreign.id && removes && outcome.status === 'good' && before > 0) {
-        if (now < before) this.#fenced = true;
+        if (now < before) {
+          this.#fenced = true;
+          this.#fences += 1;
+        }
       }
       before = now;
       this.#check(`${nexus.id} ${action}`);
@@ -32,6 +36,11 @@ export class FencingWatch {
   /** Whether another host has taken a registration from the guest. */
   get fenced(): boolean {
     return this.#fenced;
+  }
+
+  /** How often that has happened. */
+  get fences(): number {
+    return this.#fences;
   }
 
   /** The guest begins a registration of its own: what it has from now on is its right. */

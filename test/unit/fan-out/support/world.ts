@@ -153,7 +153,8 @@ export class World {
   /** A command of another host. */
   other(command: PrCommand, nexus: Nexus = foreign): string {
     const outcome = this.array.execute(nexus, command);
-    if (outcome.status === 'check-condition') return this.other(command, nexus);
+    const attention = outcome.status === 'check-condition' && outcome.sense.senseKey === 6;
+    if (attention) return this.other(command, nexus);
     return textOf(outcome);
   }
 

@@ -1,0 +1,34 @@
+/**
+ * A path that took the key while nobody could see whose nexus it is, is registered once more with the
+ * same key: it answers GOOD only if it has it. Pure.
+ */
+import type { ReservationKey } from '../pr/reservation.js';
+import { attemptsAt } from './attempts.js';
+import { registerCommand } from './registration-commands.js';
+import type { Situation } from './situation.js';
+import { type Move, type Progress, send } from './step.js';
+
+/** Another host's command can come between the looks once, and hardly twice. */
+const repetitionsMax = 2;
+
+/** One path at a time. @returns undefined if there is none, or nothing would be proven */
+export function provingMove(
+  { foreign, paths, provable }: Situation,
+  progress: Progress,
+  key: ReservationKey,
+): Move | undefined {
+  if (!provable) return undefined;
+  const alike = foreign.filter((registration) => registration.key === key);
+  const path = paths.find(
+    ({ id, key: own, nexusId, usable }) =>
+      usable && nexusId === undefined && own === key && repetitions(progress, id) < repetitionsMax,
+  );
+  if (path === undefined || alike.length !== 1) return undefined;
+  return send([{ pathId: path.id, command: registerCommand(key, key, progress.aptpl) }]);
+}
+
+function repetitions(progress: Progress, pathId: string): number {
+  return attemptsAt(progress, pathId, 'register').filter(
+    ({ command }) => command.action === 'register' && command.prkey === command.serviceActionKey,
+  ).length;
+}

@@ -1,0 +1,157 @@
+/** Random commands while paths fail in every way, come back as others, and the process is killed. */
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import type { PrOutCommand } from '../../../src/pr/command.js';
+import { register, registerAndIgnore } from '../emulated/support/commands.js';
+import { textOf } from '../emulated/support/outcome-text.js';
+import { ownKeys } from './support/expectations.js';
+import { FencingWatch } from './support/fencing-watch.js';
+import { given, guestCommand, otherCommand } from './support/random-commands.js';
+import type { Condition } from './support/simulated-path.js';
+import { foreign, guest, World } from './support/world.js';
+
+/** Milliseconds; the runs are counted, not timed. */
+const timeout = 300_000;
+
+interface Disturbance {
+  kind: Condition | 'other' | 'replace' | 'kill' | 'conflict';
+  path: number;
+  command: PrOutCommand;
+}
+
+const disturbance: fc.Arbitrary<Disturbance> = fc.record({
+  kind: fc.constantFrom<Disturbance['kind'][]>(
+    'works',
+    'works',
+    'down',
+    'hangs',
+    'deaf',
+    'mute',
+    'other',
+    'other',
+    'other',
+    'replace',
+    'kill',
+    'conflict',
+  ),
+  path: fc.nat({ max: 1 }),
+  command: otherCommand,
+});
+
+/** Whether the guest knows by that answer that it is not registered. */
+function tellsOfNoKey(command: PrOutCommand, answer: string): boolean {
+  if (answer.startsWith('6/2a')) return true;
+  if (answer !== 'good' || !('serviceActionKey' in command))
+    return answer === 'good' && command.action === 'clear';
+  const names = command.action.startsWith('preempt') && 'prkey' in command;
+  return command.serviceActionKey === (names ? command.prkey : 0n);
+}
+
+it(
+  'whatever happens, a fenced guest stays fenced, and all comes to order',
+  { timeout },
+  async () => {
+    let fences = 0;
+    let unrepaired = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(guestCommand, fc.array(disturbance, { maxLength: 3 })), {
+          maxLength: 6,
+          size: 'max',
+        }),
+        fc.infiniteStream(fc.nat({ max: 7 })),
+        fc.boolean(),
+        async (history, order, swallows) => {
+          const world = await World.open();
+          world.other(register(0n, 2n));
+          world.array.swallowsAttentions = swallows;
+          const watch = new FencingWatch(world);
+          const slots = ['a', 'b'];
+          let logins = 0;
+          const state = { ended: false, killed: false, told: false };
+          const disturb = ({ kind, path, command }: Disturbance): void => {
+            const name = slots[path] ?? '';
+            switch (kind) {
+              case 'other':
+                world.other(given(command, true, world.array.keyOf(foreign)));
+                return;
+              case 'replace':
+                if (world.path(name).condition !== 'works') return;
+                world.removePath(name);
+                slots[path] = `${name.slice(0, 1)}${++logins}`;
+                world.addPath(slots[path] ?? '');
+                world.source.dispatchEvent(new Event('change'));
+                return;
+              case 'kill':
+                state.killed = true;
+                world.kill();
+                return;
+              case 'conflict':
+                world.gate.meetConflict();
+                return;
+              default:
+                world.path(name).condition = kind;
+            }
+          };
+
+          for (const [command, disturbances] of history) {
+            world.choose = (names) => (order.next().value ?? 0) % Math.max(1, names.length);
+            for (const each of disturbances) {
+              world.scheduler.add(each.kind, () => {
+                disturb(each);
+              });
+            }
+            state.told ||= world.attentions().length > 0;
+            const own = ownKeys(world).find((key) => key !== 0n) ?? 0n;
+            // What a guest registers after it has been told is its right.
+            if (state.told) watch.forgive();
+            state.told = false;
+            const running = world.device.execute(guest, given(command, true, own));
+            state.ended = false;
+            void running.then((outcome) => {
+              state.ended = true;
+              state.told = tellsOfNoKey(command, textOf(outcome));
+            });
+            const isOver = () => state.ended || state.killed;
+            for (let steps = 0; steps < 400 && !isOver(); steps++) {
+              await world.quiet();
+              if (!isOver()) world.clock.advance();
+            }
+            await world.quiet();
+            expect(isOver()).toBe(true);
+            if (state.killed) {
+              state.killed = false;
+              world.choose = () => 0;
+              await world.start();
+            }
+          }
+          world.choose = () => 0;
+          for (const name of slots) world.path(name).condition = 'works';
+          for (const path of world.paths) path.condition = 'works';
+          await world.noticePaths();
+          await world.pass(60_000);
+
+          fences += watch.fences;
+          expect(watch.violations).toEqual([]);
+          const keys = new Set(slots.map((name) => world.array.keyOf(world.path(name).nexus)));
+          // A path that was gone before anybody could see whose nexus it was looks like another host
+          // with the same key, and then nothing is repaired.
+          const strangers = world.paths.filter(
+            ({ id, nexus }) => !slots.includes(id) && world.array.keyOf(nexus) !== 0n,
+          );
+          if (strangers.length === 0) expect([...keys]).toHaveLength(1);
+          else unrepaired += keys.size - 1;
+          expect(world.gate.isOpen).toBe(true);
+          expect(world.faults).toEqual([]);
+          world.attentions();
+          expect(await world.run(registerAndIgnore(5n))).toBe('good');
+          expect(await world.keys()).toContain(5n);
+          world.kill();
+        },
+      ),
+      { numRuns: 1500 },
+    );
+    expect(fences).toBeGreaterThan(100);
+    expect(unrepaired).toBeLessThan(10);
+  },
+);
