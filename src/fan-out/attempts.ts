@@ -13,7 +13,7 @@ import { answer, type Attempt, type Move, type Progress, type StepResult } from 
 const triesMax = 3;
 
 export function attemptsAt(
-  { attempts }: Progress,
+  { attempts }: Pick<Progress, 'attempts'>,
   pathId: string,
   action?: PrOutCommand['action'],
 ): Attempt[] {
@@ -47,7 +47,10 @@ export function nextPath(
 }
 
 /** The key of the last REGISTER that a path answered with GOOD. */
-export function givenKey(progress: Progress, pathId: string): ReservationKey | undefined {
+export function givenKey(
+  progress: Pick<Progress, 'attempts'>,
+  pathId: string,
+): ReservationKey | undefined {
   const taken = attemptsAt(progress, pathId, 'register').filter(
     ({ result }) => result.kind === 'good',
   );

@@ -1,13 +1,13 @@
 import type { ReservationKey } from '../pr/reservation.js';
 import { look } from './array-reader.js';
-import { oldKeyWasPreempted } from './changing-key.js';
+import { leftBehind } from './changing-key.js';
 import { ConflictVerdict } from './conflict-verdict.js';
 import type { GuestStanding } from './guest-standing.js';
 import type { MachineOptions } from './device-machine.js';
 import { lacking, stillUnconfirmed, witnesses } from './repair.js';
 import { type Look, reachOf, Run } from './run.js';
 import type { PathId } from './own-nexuses.js';
-import { isForeign, ownWith, type Situation } from './situation.js';
+import { isForeign, type Situation } from './situation.js';
 
 /** For one audit, from its turn, milliseconds. */
 const auditTimeoutMs = 5_000;
@@ -32,6 +32,12 @@ export class Auditor {
   /** Whether what the journal says is known to be true. */
   get verified(): boolean {
     return this.#verified;
+  }
+
+  /** Whether a path that data can go through has a registration that is still to be judged. */
+  get mustJudge(): boolean {
+    const { access, ledger } = this.#options;
+    return access.ids.some((id) => ledger.unconfirmed.has(id));
   }
 
   conflicted(): void {
@@ -94,7 +100,7 @@ export class Auditor {
     const waits = this.#isRepairable(end.situation) && !repaired;
     if (!waits) this.#judge(ledger.intent && end.situation, repaired);
     this.#openGate();
-    return !waits && ledger.unconfirmed.size === 0;
+    return !waits && !this.mustJudge;
   }
 
   async #look(deadline: number): Promise<Look | undefined> {
@@ -135,14 +141,13 @@ export class Auditor {
     return this.#situation(found);
   }
 
-  /** Paths with the new key of a change that was cut off, if the old key was preempted since. */
+  /** Paths with either key of a change that was cut off, if one of the keys was preempted since. */
   #halfPreempted(situation: Situation): PathId[] {
     const { intent, pending } = this.#options.ledger;
     if (intent?.otherKey === undefined || pending === undefined || pending.over) return [];
-    const change = { from: intent.otherKey, to: intent.key };
-    const progress = { before: pending.before, attempts: [] };
-    if (!oldKeyWasPreempted(situation, progress, change)) return [];
-    return ownWith(situation, intent.key).map(({ id }) => id);
+    const keys = { from: pending.key, to: intent.otherKey };
+    if (keys.from === keys.to) keys.to = intent.key;
+    return leftBehind(situation, { before: pending.before, attempts: [] }, keys);
   }
 
   /** The guest's key, or that of a registration to be taken back. */
@@ -166,12 +171,9 @@ export class Auditor {
   }
 
   #openGate(): void {
-    const { gate, ledger, requestAudit, unsettled } = this.#options;
+    const { gate, requestAudit, unsettled } = this.#options;
     const mustHold =
-      !this.#verified ||
-      this.#verdict.waiting ||
-      ledger.unconfirmed.size > 0 ||
-      unsettled.mayRevive;
+      !this.#verified || this.#verdict.waiting || this.mustJudge || unsettled.mayRevive;
     if (!mustHold) gate.open();
     else {
       if (!gate.closed) gate.close();

@@ -34,8 +34,12 @@ export function changeKey(change: KeyChange, situation: Situation, progress: Pro
   if (sense !== undefined) {
     return goBack(change, situation, progress, changed) ?? answer(checkCondition(sense));
   }
-  if (oldKeyWasPreempted(situation, progress, change)) {
-    return unregisterMove(situation, progress, changed, to) ?? answer(reservationConflict);
+  if (aKeyWasPreempted(situation, progress, change)) {
+    return (
+      unregisterMove(situation, progress, changed, to) ??
+      unregisterMove(situation, progress, usableWith(situation, from), from) ??
+      answer(reservationConflict)
+    );
   }
   if (unreachableWith(situation, from).length > 0 && isForeign(situation, from)) {
     return goBack(change, situation, progress, changed) ?? answer(busy);
@@ -63,23 +67,28 @@ export function changeKey(change: KeyChange, situation: Situation, progress: Pro
 }
 
 /** Whether some path had changed to that key by its last word. */
-function wasTaken({ paths }: Situation, progress: Progress, key: ReservationKey): boolean {
+function wasTaken(
+  { paths }: Situation,
+  progress: Pick<Progress, 'attempts'>,
+  key: ReservationKey,
+): boolean {
   return paths.some(({ id }) => givenKey(progress, id) === key);
 }
 
 /**
- * Paths that have the old key although the new one, which others had already, was preempted: the
- * guest is fenced, and these must not be written through before they are unregistered.
+ * Paths that have one of the keys although the guest was fenced under the other in the middle of the
+ * change: they must not be written through before they are unregistered.
  */
 export function leftBehind(
   situation: Situation,
-  progress: Progress,
-  from: ReservationKey,
-  to: ReservationKey,
+  progress: Pick<Progress, 'before' | 'attempts'>,
+  keys: Pick<KeyChange, 'from' | 'to'>,
 ): PathId[] {
-  if (to === 0n || from === to || ownWith(situation, to).length > 0) return [];
-  if (!wasTaken(situation, progress, to)) return [];
-  return ownWith(situation, from).map(({ id }) => id);
+  const { from, to } = keys;
+  if (from === 0n || to === 0n || from === to) return [];
+  const gone = ownWith(situation, to).length === 0 && wasTaken(situation, progress, to);
+  if (!gone && !aKeyWasPreempted(situation, progress, keys)) return [];
+  return [...ownWith(situation, from), ...ownWith(situation, to)].map(({ id }) => id);
 }
 
 /** With the type of the reservation, which moves here if the path out of reach held it. */
@@ -95,10 +104,10 @@ function dropOldKey(
 }
 
 /**
- * Whether the old key went from a path in another way than by us. Then it was preempted, and the
- * registrations that had changed in time must go, too.
+ * Whether a path that had the old key has neither: one of the two was preempted, and what is left of
+ * both must go.
  */
-export function oldKeyWasPreempted(
+function aKeyWasPreempted(
   { paths }: Situation,
   progress: Pick<Progress, 'before' | 'attempts'>,
   { from, to }: Pick<KeyChange, 'from' | 'to'>,

@@ -61,7 +61,9 @@ export class DeviceMachine implements ReservationExecutor {
     if (command.action === 'reserve-6' || command.action === 'release-6') {
       return checkCondition(invalidFieldInCdb);
     }
-    return this.#change(command, deadline);
+    // What an audit found while the command waited for its turn comes before it.
+    const attention = this.#options.unitAttentions.take();
+    return attention === undefined ? this.#change(command, deadline) : checkCondition(attention);
   }
 
   /** The guest's data met a conflict, and waits for a verdict. */
@@ -109,7 +111,7 @@ export class DeviceMachine implements ReservationExecutor {
     ledger.forgetGone(view, access.ids);
     const situation = ledger.situation(view, reachOf(access, usable, sequential));
     unsettled.dropDisarmed(situation);
-    if (unsettled.pending || !this.#auditor.verified || ledger.unconfirmed.size > 0) {
+    if (unsettled.pending || !this.#auditor.verified || this.#auditor.mustJudge) {
       requestAudit('now');
       return busy;
     }

@@ -160,7 +160,7 @@ export class Run {
     const isFirst = this.#goal.kind === 'command' && key === 0n;
     const stands = isFirst && registrationStands(situation, this.#progress, target);
     const open = stillUnconfirmed(situation, target, unsettled.paths, stands);
-    const condemned = key === 0n ? [] : leftBehind(situation, this.#progress, key, target);
+    const condemned = leftBehind(situation, this.#progress, { from: key, to: target });
     ledger.unconfirmed = new Set([...open, ...condemned]);
     return true;
   }

@@ -267,9 +267,23 @@ describe('rule 12: own paths are proven', () => {
       once = false;
     };
     expect(await world.run(register(0n, 1n))).toBe('good');
-    // The second try proved it: the other host's entry was there before.
+    // Which of the two is ours can't be seen: neither folded nor repaired.
     expect(world.array.text).toBe('a 0x1 f 0x1');
-    expect(await world.fullStatus()).toBe('f 0x1 guest 0x1');
+    expect(await world.fullStatus()).toBe('a 0x1 f 0x1');
+    expect(await world.run(register(1n, 0n))).toBe('good');
+    expect(world.array.text).toBe('f 0x1');
+  });
+
+  it('by repeating the REGISTER when another host sent something at the same time', async () => {
+    let once = true;
+    world.path('a').afterOut = () => {
+      if (once) world.other(register(0n, 2n));
+      once = false;
+    };
+    expect(await world.run(register(0n, 1n))).toBe('good');
+    expect(world.array.text).toBe('a 0x1 b 0x1 f 0x2');
+    expect(await world.fullStatus()).toBe('guest 0x1 f 0x2');
+    expect(world.array.log.filter((line) => line === 'a register good')).toHaveLength(2);
   });
 
   it('folds dead nexuses, too', async () => {
