@@ -108,20 +108,19 @@ function dropOldKey(
  * both must go.
  */
 function aKeyWasPreempted(
-  { paths }: Situation,
+  { paths, view }: Situation,
   progress: Pick<Progress, 'before' | 'attempts'>,
   { from, to }: Pick<KeyChange, 'from' | 'to'>,
 ): boolean {
   if (ended(progress, 'good', 'preempt') !== undefined) return false;
-  const had = new Set(
-    progress.before.registrations
-      .filter(({ key }) => key === from)
-      .map(({ nexusId }) => nexusId)
-      .filter((nexusId) => nexusId !== undefined),
-  );
-  return paths.some(
-    ({ nexusId, key }) => nexusId !== undefined && had.has(nexusId) && key !== from && key !== to,
-  );
+  const now = new Map(view.registrations.map(({ nexusId, key }) => [nexusId, key]));
+  return progress.before.registrations.some(({ nexusId, key: had }) => {
+    if (nexusId === undefined || had !== from) return false;
+    const key = now.get(nexusId);
+    // A path that is gone is not among the own ones any more once it is not registered.
+    const isOwn = key === undefined || paths.some((path) => path.nexusId === nexusId);
+    return isOwn && key !== from && key !== to;
+  });
 }
 
 function goBack(
