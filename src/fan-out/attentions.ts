@@ -49,7 +49,8 @@ export function explains(
       return command.serviceActionKey === 0n;
     case 'preempt':
     case 'preempt-and-abort':
-      return released || command.serviceActionKey === key || command.serviceActionKey === 0n;
+      // With key 0 it removes everybody but its sender.
+      return released || command.serviceActionKey === key;
     case 'release':
       return released;
     case 'clear':

@@ -23,7 +23,7 @@ import { type Carriage, refusalOf } from './refusals.js';
 import { report } from './reporter.js';
 import { type Look, reachOf, Run, type RunContext, type RunEnd } from './run.js';
 import type { Situation } from './situation.js';
-import type { Progress } from './step.js';
+import type { Attempt, Progress } from './step.js';
 
 export interface MachineOptions extends RunContext {
   readonly unitAttentions: UnitAttentions;
@@ -105,6 +105,9 @@ export class DeviceMachine implements ReservationExecutor {
 
   async #change(command: PrOutCommand, deadline: number): Promise<PrOutcome> {
     const { access, ledger, requestAudit, sequential, unitAttentions, unsettled } = this.#options;
+    // An audit found it while the command waited for its turn.
+    const attention = unitAttentions.take();
+    if (attention !== undefined) return this.#tellFirst(attention, deadline);
     const usable = await access.usable(deadline);
     const view = await look(access, deadline);
     if (view === undefined) return busy;
@@ -125,9 +128,16 @@ export class DeviceMachine implements ReservationExecutor {
     // A device reports it before the command, which it does not execute then.
     if (change !== undefined) {
       await this.#save();
-      return checkCondition(change);
+      return this.#tellFirst(change, deadline);
     }
     return this.#runCommand(command, { view, usable }, deadline);
+  }
+
+  /** An answer after the deadline reaches nobody: the guest must be told by its next command then. */
+  #tellFirst(attention: Sense, deadline: number): PrOutcome {
+    const { clock, unitAttentions } = this.#options;
+    if (clock.now() >= deadline) unitAttentions.establish(attention);
+    return checkCondition(attention);
   }
 
   async #runCommand(command: PrOutCommand, start: Look, deadline: number): Promise<PrOutcome> {
@@ -174,8 +184,10 @@ export class DeviceMachine implements ReservationExecutor {
       expectedKey(command, outcome, progress),
       unsettled.pending,
     );
-    const halfDone = outcome.status === 'check-condition' && change !== undefined;
-    return halfDone && explains({ command, key: before.key }, change) ? undefined : change;
+    const halfDone = outcome.status === 'check-condition' && progress.attempts.some(mayHaveEffect);
+    const ownDoing =
+      halfDone && change !== undefined && explains({ command, key: before.key }, change);
+    return ownDoing ? undefined : change;
   }
 
   async #save(): Promise<boolean> {
@@ -187,6 +199,10 @@ export class DeviceMachine implements ReservationExecutor {
       return false;
     }
   }
+}
+
+function mayHaveEffect({ result: { kind } }: Attempt): boolean {
+  return kind === 'good' || kind === 'unknown' || kind === 'unsettled';
 }
 
 /** The answer to a command that the guest sends again, because a crash kept it from having one. */

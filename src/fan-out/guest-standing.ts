@@ -2,6 +2,7 @@ import type { ReservationKey } from '../pr/reservation.js';
 import type { Sense } from '../pr/sense.js';
 import { explains, observedChange, type Standing } from './attentions.js';
 import type { GateKeeper } from './gate-keeper.js';
+import type { PendingCommand } from './journal.js';
 import { type Ledger, standingKey } from './ledger.js';
 import { ownHolders, type Situation } from './situation.js';
 
@@ -10,6 +11,8 @@ export class GuestStanding {
   readonly #ledger: Ledger;
   readonly #gate: GateKeeper;
   #known: Standing;
+  /** A command that ended unknown and was looked at since: what changes from then on is others' doing. */
+  #seen: PendingCommand | undefined;
 
   constructor(ledger: Ledger, gate: GateKeeper) {
     this.#ledger = ledger;
@@ -29,8 +32,9 @@ export class GuestStanding {
     const key = standingKey(situation, keys);
     const change = observedChange(this.#known, situation.view, key);
     this.#follow(situation, key, intent?.aptpl ?? false, unsettled ? keys : []);
-    const ownDoing = change !== undefined && pending?.over === false && explains(pending, change);
-    return ownDoing ? undefined : change;
+    const mayBeOwn = pending?.over === false && pending !== this.#seen;
+    if (!unsettled) this.#seen = pending;
+    return mayBeOwn && change !== undefined && explains(pending, change) ? undefined : change;
   }
 
   /**

@@ -38,9 +38,16 @@ const disturbance: fc.Arbitrary<Disturbance> = fc.record({
   command: otherCommand,
 });
 
+/** REGISTER with RESERVATION KEY 0 is the guest's own word that it has no key. */
+function beginsAnew(command: PrOutCommand): boolean {
+  return command.action === 'register' && command.prkey === 0n;
+}
+
 /** Whether the guest must reckon by that answer with not being registered. */
 function tellsOfNoKey(command: PrOutCommand, answer: string): boolean {
   if (answer.startsWith('6/2a')) return true;
+  // With RESERVE somebody else's reservation may be the reason.
+  if (answer === 'conflict') return 'prkey' in command && command.action !== 'reserve';
   if (answer !== 'good' && answer !== 'b/08/01') return false;
   if (!('serviceActionKey' in command)) return command.action === 'clear';
   const preempts = command.action.startsWith('preempt') && 'prkey' in command;
@@ -105,9 +112,10 @@ it(
             }
             state.told ||= world.attentions().length > 0;
             const own = ownKeys(world).find((key) => key !== 0n) ?? 0n;
+            const sent = given(command, true, own);
             // What a guest registers after it has been told is its right.
-            if (state.told) watch.forgive();
-            const running = world.device.execute(guest, given(command, true, own));
+            if (state.told || beginsAnew(sent)) watch.forgive();
+            const running = world.device.execute(guest, sent);
             state.ended = false;
             void running.then((outcome) => {
               state.ended = true;
@@ -115,7 +123,8 @@ it(
               // It reckons with that until a registration has succeeded.
               state.told = tellsOfNoKey(command, answer) || (state.told && answer !== 'good');
             });
-            const isOver = () => state.ended || state.killed;
+            const isAnswered = () => state.ended;
+            const isOver = () => isAnswered() || state.killed;
             for (let steps = 0; steps < 400 && !isOver(); steps++) {
               await world.quiet();
               if (!isOver()) world.clock.advance();
@@ -124,6 +133,7 @@ it(
             expect(isOver()).toBe(true);
             if (state.killed) {
               state.killed = false;
+              if (!isAnswered()) state.told ||= tellsOfNoKey(sent, 'b/08/01');
               world.choose = () => 0;
               await world.start();
             }
@@ -152,7 +162,9 @@ it(
           world.kill();
         },
       ),
-      // Other seeds find a history, about one in 500, that is still to be understood.
+      // Other seeds find, in about one of 2,000 histories, a change of the key that was cut short and
+      // left the old key on a path out of reach: fencing rule 9 is not kept there yet (seed 5, path
+      // 1708, of 5,000 runs).
       { numRuns: 600, seed: 3 },
     );
     expect(fences).toBeGreaterThan(30);
