@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { access, constants, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { replaceDurably } from '../util/durable-file.js';
 import { errnoOf, ExitCode, Failure, messageOf } from '../util/failure.js';
@@ -43,9 +43,25 @@ export class FileJournal implements JournalStore {
     }
   }
 
+  /**
+   * To be called before the first guest comes, whose commands would all fail otherwise.
+   * @throws Failure (image) if nothing can be kept in the folder
+   */
+  async prepare(): Promise<void> {
+    try {
+      await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+      await access(this.#folder, constants.W_OK | constants.X_OK);
+    } catch (error) {
+      throw new Failure(
+        ExitCode.image,
+        `${this.#folder} can't be written (${errnoOf(error) ?? messageOf(error)}), where it is kept which registrations are this host's: make it for this user, or name another folder by --state-directory`,
+        { cause: error },
+      );
+    }
+  }
+
   /** Atomic: a crash at any moment leaves the old or the new journal. */
   async save(entry: JournalEntry): Promise<void> {
-    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     await replaceDurably(this.#path, encodeJournal(entry));
   }
 }

@@ -74,7 +74,7 @@ export class HostUnit {
   /**
    * The lock comes first: a second user of the logical unit on this host must not even look, since
    * what it would repair the first one has just undone.
-   * @throws Failure (image) if no path can carry commands, (imageInUse) if another process of this
+   * @throws Failure (image) if no path can carry commands or nothing can be recorded, (imageInUse) if another process of this
    *   host has the reservations, (refused) if multipathd stands against it
    */
   static async open(
@@ -97,6 +97,7 @@ export class HostUnit {
       });
       refuseWithoutPaths(paths.paths);
       const file = new FileJournal(options.journalFolder, device.wwid);
+      await file.prepare();
       const journal = new WatchedJournal(
         new NotifyingJournal(file, notices, paths.paths),
         options.onChange,

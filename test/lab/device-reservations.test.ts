@@ -1,5 +1,5 @@
 /** A guest's reservations on the host's multipath device: serve --pr device, without privileges. */
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 
 import { LabGuest } from './support/lab-guest.js';
 import { type LabMachine } from './support/lab-machine.js';
@@ -59,52 +59,50 @@ describeOnKernels('a guest on two paths', labSetups.loop, (lab) => {
     await persist(guest, '--out --clear --param-rk=a1');
     expect(await targetView(host, other)).toEqual([]);
   });
+});
 
-  test('is fenced by another host, and let in again', async () => {
-    const { host } = lab;
-    const guest = await boot(host);
-    await persist(guest, '--out --register --param-sark=a1');
-    await persist(guest, '--out --reserve --param-rk=a1 --prout-type=5');
-    await asOther(host, '--register --param-sark=f1');
-    await asOther(host, '--preempt --param-rk=f1 --param-sark=a1 --prout-type=5');
+describeOnKernels(
+  'a guest on two paths that come and go',
+  labSetups.loop,
+  (lab) => {
+    test('is fenced by another host, and let in again', async () => {
+      const { host } = lab;
+      const guest = await boot(host);
+      await persist(guest, '--out --register --param-sark=a1');
+      await persist(guest, '--out --reserve --param-rk=a1 --prout-type=5');
+      await asOther(host, '--register --param-sark=f1');
+      await asOther(host, '--preempt --param-rk=f1 --param-sark=a1 --prout-type=5');
 
-    await expect(guest.run(write)).rejects.toThrow('Invalid exchange');
-    expect(keysOf(await targetView(host, other)), 'nothing revives it').toEqual(['f1']);
-    await expect(guest.run('sg_turs -v /dev/sda 2>&1')).rejects.toThrow(/preempted/i);
+      await expect(guest.run(write)).rejects.toThrow('Invalid exchange');
+      expect(keysOf(await targetView(host, other)), 'nothing revives it').toEqual(['f1']);
+      await expect(guest.run('sg_turs -v /dev/sda 2>&1')).rejects.toThrow(/preempted/i);
 
-    await persist(guest, '--out --register --param-sark=a2');
-    expect(keysOf(await targetView(host, other))).toEqual(['a2', 'a2', 'f1']);
-    await guest.run(write);
-  });
+      await persist(guest, '--out --register --param-sark=a2');
+      expect(keysOf(await targetView(host, other))).toEqual(['a2', 'a2', 'f1']);
+      await guest.run(write);
+    });
 
-  test('keeps its key while a path is gone, and has it on both when that is back', async () => {
-    const { host } = lab;
-    const guest = await boot(host);
-    await host.run("loop_transport 1 offline; wait_for '[ $(ready_paths) = 1 ]'");
-    await persist(guest, '--out --register --param-sark=a1');
-    await persist(guest, '--out --reserve --param-rk=a1 --prout-type=5');
-    expect(keysOf(await targetView(host, other))).toEqual(['a1']);
-    await guest.run(write);
+    test('keeps its key while a path is gone, and has it on both when that is back', async () => {
+      const { host } = lab;
+      const guest = await boot(host);
+      await host.run("loop_transport 1 offline; wait_for '[ $(ready_paths) = 1 ]'");
+      await persist(guest, '--out --register --param-sark=a1');
+      await persist(guest, '--out --reserve --param-rk=a1 --prout-type=5');
+      expect(keysOf(await targetView(host, other))).toEqual(['a1']);
+      await guest.run(write);
 
-    await host.run(`loop_transport 1 online
+      await host.run(`loop_transport 1 online
       wait_for '[ $(sg_persist -n --in -k ${other} | grep -c 0xa1) = 2 ]'`);
-    for (let turn = 0; turn < 4; turn += 1) await guest.run(write);
-  });
-});
+      for (let turn = 0; turn < 4; turn += 1) await guest.run(write);
+    });
 
-describe('one guest on a host', () => {
-  describeOnKernels(
-    'the same logical unit',
-    labSetups.loop,
-    (lab) => {
-      test('a second server of it is refused, with the reason', async () => {
-        const { host } = lab;
-        await boot(host);
-        const second = host.run(`$as_holdfast node /opt/holdfast/dist/cli/main.js serve \\
-          --pr device --blk-file /dev/lab/path1 --socket-path /run/holdfast/second.sock`);
-        await expect(second).rejects.toThrow(/in use/);
-      });
-    },
-    ['6.12'],
-  );
-});
+    test('a second server of it is refused, with the reason', async () => {
+      const { host } = lab;
+      await boot(host);
+      const second = host.run(`$as_holdfast node /opt/holdfast/dist/cli/main.js serve \\
+        --pr device --blk-file /dev/lab/path1 --socket-path /run/holdfast/second.sock`);
+      await expect(second).rejects.toThrow(/in use/);
+    });
+  },
+  ['6.12'],
+);

@@ -10,7 +10,7 @@ describeGuestDisk('11');
 describeReadOnlyDisk('11');
 describeLargeSectors('11');
 describeBootFromDisk('11');
-describeGuestRestarts('11', 1);
+describeGuestRestarts('11', 2);
 describeQemuConfigs(
   '11',
   ['plain.cfg', 'multiqueue.cfg', 'read-only.cfg', 'reconnect-ms.cfg'],

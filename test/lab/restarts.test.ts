@@ -4,5 +4,4 @@ import { describeGuestRestarts } from '../interop/scenarios/guest-restarts.js';
 
 describeGuestRestarts('7.2', 2);
 describeGuestRestarts('10', 2);
-describeGuestRestarts('11', 2);
 describeFrontEndRestarts('11', '10', '7.2');

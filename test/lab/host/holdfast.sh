@@ -19,7 +19,7 @@ offer_to_holdfast() {
 
 # serve ARGUMENT...: holdfast serve, within /run/holdfast; returns when it serves.
 serve() {
-  install -d -o holdfast -g holdfast /run/holdfast
+  install -d -o holdfast -g holdfast /run/holdfast /var/lib/holdfast
   cd /run/holdfast || return 1
   # shellcheck disable=SC2086  # a command's words
   spawn serve $as_holdfast node /opt/holdfast/dist/cli/main.js serve "$@"

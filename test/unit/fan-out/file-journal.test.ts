@@ -19,9 +19,16 @@ let journal: FileJournal;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'holdfast-journal-'));
   journal = new FileJournal(join(folder, 'state'), wwid);
+  await journal.prepare();
 });
 
 afterEach(() => rm(folder, { recursive: true }));
+
+it('says at once that nothing can be kept where a file is in the way', async () => {
+  await writeFile(join(folder, 'file'), '');
+  const misplaced = new FileJournal(join(folder, 'file', 'state'), wwid);
+  await expect(misplaced.prepare()).rejects.toThrow(/can't be written \(ENOTDIR\)/);
+});
 
 const entry: JournalEntry = {
   intent: {
