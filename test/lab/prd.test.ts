@@ -50,86 +50,93 @@ function keysIn(reply: Reply | undefined): string[] {
   );
 }
 
-describeOnKernels('holdfast prd in place of qemu-pr-helper', labSetups.loop, (lab) => {
-  test('registers all paths without a capability, and shows one registrant', async () => {
-    const { host } = lab;
-    await prd(host, noCapability);
-    const replies = await ask(host, 'register,0,a1', 'reserve,a1,0,5', 'keys', 'reserve,a2,0,5');
-    expect(replies).toEqual([good, good, expect.anything(), conflict]);
-    expect(keysIn(replies[2])).toEqual(['a1']);
+describeOnKernels(
+  'holdfast prd in place of qemu-pr-helper',
+  labSetups.loop,
+  (lab) => {
+    test('registers all paths without a capability, and shows one registrant', async () => {
+      const { host } = lab;
+      await prd(host, noCapability);
+      const replies = await ask(host, 'register,0,a1', 'reserve,a1,0,5', 'keys', 'reserve,a2,0,5');
+      expect(replies).toEqual([good, good, expect.anything(), conflict]);
+      expect(keysIn(replies[2])).toEqual(['a1']);
 
-    const view = await targetView(host, '/dev/lab/other-sg');
-    expect(keysOf(view)).toEqual(['a1', 'a1']);
-    await host.run('dd if=/dev/zero of=$map bs=4k count=64 oflag=direct');
-    await expect(
-      host.run('dd if=/dev/zero of=/dev/lab/other bs=4k count=1 oflag=direct'),
-    ).rejects.toThrow('Invalid exchange');
+      const view = await targetView(host, '/dev/lab/other-sg');
+      expect(keysOf(view)).toEqual(['a1', 'a1']);
+      await host.run('dd if=/dev/zero of=$map bs=4k count=64 oflag=direct');
+      await expect(
+        host.run('dd if=/dev/zero of=/dev/lab/other bs=4k count=1 oflag=direct'),
+      ).rejects.toThrow('Invalid exchange');
 
-    // It would take the key from the sibling path while QEMU writes.
-    expect(await ask(host, 'preempt,a1,a1,5')).toEqual([{ ...good, status: 2, sense: '5/24/00' }]);
-    expect(keysOf(await targetView(host, '/dev/lab/other-sg'))).toEqual(['a1', 'a1']);
+      // It would take the key from the sibling path while QEMU writes.
+      expect(await ask(host, 'preempt,a1,a1,5')).toEqual([
+        { ...good, status: 2, sense: '5/24/00' },
+      ]);
+      expect(keysOf(await targetView(host, '/dev/lab/other-sg'))).toEqual(['a1', 'a1']);
 
-    expect(await ask(host, 'release,a1,0,5', 'register,a1,0')).toEqual([good, good]);
-    expect(await targetView(host, '/dev/lab/other-sg')).toEqual([]);
-  });
+      expect(await ask(host, 'release,a1,0,5', 'register,a1,0')).toEqual([good, good]);
+      expect(await targetView(host, '/dev/lab/other-sg')).toEqual([]);
+    });
 
-  test('stays fenced when another host has preempted it, and says so once', async () => {
-    const { host } = lab;
-    await prd(host, noCapability);
-    expect(await ask(host, 'register,0,a1')).toEqual([good]);
-    await host.run(`
+    test('stays fenced when another host has preempted it, and says so once', async () => {
+      const { host } = lab;
+      await prd(host, noCapability);
+      expect(await ask(host, 'register,0,a1')).toEqual([good]);
+      await host.run(`
       sg_persist -n --out --register --param-sark=0xf1 /dev/lab/other-sg
       sg_persist -n --out --reserve --param-rk=0xf1 --prout-type=5 /dev/lab/other-sg
       sg_persist -n --out --preempt --param-rk=0xf1 --param-sark=0xa1 --prout-type=5 /dev/lab/other-sg`);
-    const [first, second] = await ask(host, 'keys', 'keys');
-    const [told, keys] = first?.status === 2 ? [first, second] : [second, first];
-    expect(keysIn(keys)).toEqual(['f1']);
-    if (told?.status === 2) expect(told.sense).toBe('6/2a/05');
-    await expect(host.run('dd if=/dev/zero of=$map bs=4k count=1 oflag=direct')).rejects.toThrow(
-      'Invalid exchange',
-    );
-    expect(keysOf(await targetView(host, '/dev/lab/other-sg'))).toEqual(['f1']);
-  });
+      const [first, second] = await ask(host, 'keys', 'keys');
+      const [told, keys] = first?.status === 2 ? [first, second] : [second, first];
+      expect(keysIn(keys)).toEqual(['f1']);
+      if (told?.status === 2) expect(told.sense).toBe('6/2a/05');
+      await expect(host.run('dd if=/dev/zero of=$map bs=4k count=1 oflag=direct')).rejects.toThrow(
+        'Invalid exchange',
+      );
+      expect(keysOf(await targetView(host, '/dev/lab/other-sg'))).toEqual(['f1']);
+    });
 
-  test('with --suspend the guest writes through self-preempt and a path that comes back', async () => {
-    const { host } = lab;
-    await prd(host, mayDoAll, '--suspend');
-    await host.run("wait_for '[ -d /run/holdfast/run/suspended ]'");
-    expect(await ask(host, 'register,0,a1', 'reserve,a1,0,5')).toEqual([good, good]);
-    await host.run(`
+    test('with --suspend the guest writes through self-preempt and a path that comes back', async () => {
+      const { host } = lab;
+      await prd(host, mayDoAll, '--suspend');
+      await host.run("wait_for '[ -d /run/holdfast/run/suspended ]'");
+      expect(await ask(host, 'register,0,a1', 'reserve,a1,0,5')).toEqual([good, good]);
+      await host.run(`
       spawn writer sh -c 'while [ ! -e /run/enough ]; do
         dd if=/dev/zero of='$map' bs=4k count=64 oflag=direct 2>>/run/writer.err || echo failed
       done'`);
-    expect(await ask(host, 'preempt,a1,a1,5')).toEqual([good]);
-    expect(keysOf(await targetView(host, '/dev/lab/other-sg'))).toEqual(['a1', 'a1']);
+      expect(await ask(host, 'preempt,a1,a1,5')).toEqual([good]);
+      expect(keysOf(await targetView(host, '/dev/lab/other-sg'))).toEqual(['a1', 'a1']);
 
-    await host.run(`
+      await host.run(`
       loop_transport 1 offline
       wait_for '[ $(ready_paths) = 1 ]'`);
-    await host.run(`
+      await host.run(`
       loop_transport 1 online
       wait_for '[ $(ready_paths) = 2 ]'
       wait_for '[ $(sg_persist -n --in -k /dev/lab/other-sg | grep -c 0xa1) = 2 ]'
       touch /run/enough
       wait_for '! running writer'`);
-    expect(await host.run('cat /run/lab/writer.log; grep -c Invalid /run/writer.err || true')).toBe(
-      '0\n',
-    );
-    expect(await host.run('dmsetup info -c --noheadings -o suspended $map')).toContain('Active');
-  });
+      expect(
+        await host.run('cat /run/lab/writer.log; grep -c Invalid /run/writer.err || true'),
+      ).toBe('0\n');
+      expect(await host.run('dmsetup info -c --noheadings -o suspended $map')).toContain('Active');
+    });
 
-  test('resumes a map that the guard left suspended when it was killed', async () => {
-    const { host } = lab;
-    await prd(host, mayDoAll, '--suspend');
-    await host.run("wait_for '[ -d /run/holdfast/run/suspended ]'");
-    // As the guard notes and suspends it, at a moment that the test can choose.
-    await host.run(`
+    test('resumes a map that the guard left suspended when it was killed', async () => {
+      const { host } = lab;
+      await prd(host, mayDoAll, '--suspend');
+      await host.run("wait_for '[ -d /run/holdfast/run/suspended ]'");
+      // As the guard notes and suspends it, at a moment that the test can choose.
+      await host.run(`
       guard=$(pgrep -f 'main.js suspend-guard')
       touch /run/holdfast/run/suspended/$(cat /sys/block/$(basename $(readlink -f $map))/dev)
       dmsetup suspend --noflush --nolockfs $map
       kill -9 $guard
       wait_for '[ -z "$(ls /run/holdfast/run/suspended)" ]'
       wait_for 'dmsetup info -c --noheadings -o suspended $map | grep -q Active'`);
-    await host.run('dd if=/dev/zero of=$map bs=4k count=1 oflag=direct');
-  });
-});
+      await host.run('dd if=/dev/zero of=$map bs=4k count=1 oflag=direct');
+    });
+  },
+  ['6.12'],
+);
