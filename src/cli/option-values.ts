@@ -1,5 +1,5 @@
-/** Parsers of option values; what they refuse becomes commander's usage error. */
-import { InvalidArgumentError } from 'commander';
+/** Parsers of option values, whose refusals become commander's usage errors, and shared options. */
+import { InvalidArgumentError, Option } from 'commander';
 import type { DeviceKind } from '../daemon/serve-options.js';
 import { serialLengthMax } from '../device/serial.js';
 import { isInitiatorName } from '../pr/nexus.js';
@@ -79,4 +79,11 @@ export function reservationKeeper(text: string): ReservationKeeper {
   const [, socketPath] = /^prd:(.+)$/.exec(text) ?? [];
   if (socketPath !== undefined) return { by: 'prd', socketPath };
   throw new InvalidArgumentError('It must be emulated, device or prd:SOCKET.');
+}
+
+/** Where it is noted what this host has registered on devices; the same for all who touch them. */
+export function stateDirectoryOption(description: string): Option {
+  return new Option('--state-directory <folder>', description)
+    .env('STATE_DIRECTORY')
+    .default('/var/lib/holdfast');
 }

@@ -4,7 +4,7 @@ import { ControlClient } from '../control/control-client.js';
 import type { PrCommandJson, PrOutcomeJson } from '../control/reservation-json.js';
 import { reservationTypes, type ReservationType } from '../pr/reservation.js';
 import { ExitCode, Failure } from '../util/failure.js';
-import { initiatorName } from './option-values.js';
+import { initiatorName, stateDirectoryOption } from './option-values.js';
 import { executeOnDevice } from './pr-on-device.js';
 import { outcomeText } from './pr-text.js';
 
@@ -96,11 +96,7 @@ export function prCommand(): Command {
       .argument('[device]', 'a device that nobody serves now: a multipath map, a disk, a namespace')
       .option('--control-socket <path>', 'control socket of holdfast serve')
       .option('--disk <path>', 'image or device, where the server has several')
-      .addOption(
-        new Option('--state-directory <folder>', 'what this host has registered on devices')
-          .env('STATE_DIRECTORY')
-          .default('/var/lib/holdfast'),
-      )
+      .addOption(stateDirectoryOption('what this host has registered on devices'))
       .addOption(
         new Option('--as <name>', 'the initiator that acts')
           .argParser(initiatorName)

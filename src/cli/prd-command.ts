@@ -7,10 +7,10 @@ import { hostNexus, KernelDevices } from '../prd/host-devices.js';
 import { MapSuspender } from '../prd/map-suspender.js';
 import { prd, type PrdEndpoint, type PrdOptions } from '../prd/prd.js';
 import { createLogger } from '../telemetry/logger.js';
-import { ExitCode, Failure } from '../util/failure.js';
-import { exitImmediately } from '../util/libc.js';
+import { ExitCode } from '../util/failure.js';
 import { passedSockets } from '../util/service-manager.js';
-import { fileMode, integerBetween } from './option-values.js';
+import { endWith } from './end-with.js';
+import { fileMode, integerBetween, stateDirectoryOption } from './option-values.js';
 
 interface PrdArguments {
   socketPath?: string;
@@ -41,11 +41,7 @@ export function prdCommand(): Command {
         .conflicts('prHelperSocketPath'),
     )
     .option('--suspend', 'suspend maps of foreign data paths where that is needed (CAP_SYS_ADMIN)')
-    .option(
-      '--state-directory <path>',
-      'where registrations and unfinished commands are recorded',
-      process.env.STATE_DIRECTORY ?? '/var/lib/holdfast',
-    )
+    .addOption(stateDirectoryOption('where registrations and unfinished commands are recorded'))
     .option(
       '--runtime-directory <path>',
       'where suspended maps are noted',
@@ -76,19 +72,13 @@ async function run(args: PrdArguments, refuse: (message: string) => never): Prom
   if (options.endpoint === undefined && options.prHelperEndpoint === undefined) {
     refuse('one of --socket-path, --fd, --pr-helper-socket-path and --pr-helper-fd is needed');
   }
-  try {
+  await endWith(log, async () => {
     const addon = loadNativeAddon();
     const suspender = args.suspend === true ? startSuspender(args, log) : undefined;
     const { stateDirectory } = args;
     const devices = new KernelDevices({ addon, stateDirectory, log }, await hostNexus());
-    const exitCode = await prd(options, { addon, devices, suspender, log }, signals.stop);
-    if (exitCode === ExitCode.stuckIo) exitImmediately(exitCode);
-    process.exit(exitCode);
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    log.fatal(error.message);
-    process.exit(error.exitCode);
-  }
+    return prd(options, { addon, devices, suspender, log }, signals.stop);
+  });
 }
 
 function prdOptions(args: PrdArguments): PrdOptions {

@@ -14,8 +14,8 @@ import { serve } from '../daemon/serve.js';
 import type { Designator } from '../scsi/designator.js';
 import { createLogger } from '../telemetry/logger.js';
 import { directTransports, type TransportKind } from '../transports/open-transport.js';
-import { ExitCode, Failure } from '../util/failure.js';
-import { exitImmediately } from '../util/libc.js';
+import { ExitCode } from '../util/failure.js';
+import { endWith } from './end-with.js';
 import {
   blockSize,
   collected,
@@ -27,6 +27,7 @@ import {
   type ReservationKeeper,
   reservationKeeper,
   serial,
+  stateDirectoryOption,
 } from './option-values.js';
 
 /** A vring index has 8 bits (VHOST_USER_VRING_IDX_MASK). */
@@ -134,11 +135,7 @@ export function serveCommand(): Command {
         ).choices(directTransports),
       )
       .option('--pr-sequential', '--pr device: for arrays that take no two REGISTERs at once')
-      .addOption(
-        new Option('--state-directory <folder>', '--pr device: where journals are kept')
-          .env('STATE_DIRECTORY')
-          .default('/var/lib/holdfast'),
-      )
+      .addOption(stateDirectoryOption('--pr device: where journals are kept'))
       .addOption(
         new Option('--blk-size <bytes>', 'logical block size')
           .argParser(blockSize)
@@ -266,13 +263,5 @@ function endpointsOf({ socketPath = [], fd = [], connect = [] }: ServeArguments)
 async function run(options: ServeOptions): Promise<void> {
   const log = createLogger();
   const signals = new ProcessSignals();
-  try {
-    const exitCode = await serve(options, log, signals);
-    if (exitCode === ExitCode.stuckIo) exitImmediately(exitCode);
-    process.exit(exitCode);
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    log.fatal(error.message);
-    process.exit(error.exitCode);
-  }
+  await endWith(log, () => serve(options, log, signals));
 }

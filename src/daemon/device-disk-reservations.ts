@@ -2,25 +2,36 @@ import type { Logger } from 'pino';
 import type { Image } from '../device/image.js';
 import { deviceActions } from '../fan-out/refusals.js';
 import type { NativeAddon, NativeFence } from '../native/addon.js';
+import type { LogicalUnitReservations } from '../pr/logical-unit-reservations.js';
 import { guestNexus } from '../pr/nexus.js';
+import { PrdReservations } from '../prd/prd-reservations.js';
 import { HostUnit } from '../unit/host-unit.js';
 import type { DiskReservations, DiskReservationsOptions } from './disk-reservations.js';
 import { GuestFence } from './guest-fence.js';
-import type { DeviceReservationSettings } from './serve-options.js';
+import type { DaemonReservationSettings, DeviceReservationSettings } from './serve-options.js';
 
-/** Reservations of the device itself, through all paths of this host, for its one guest. */
+/** Reservations of the device itself, for its one guest. */
 export class DeviceDiskReservations implements DiskReservations {
   readonly actions = deviceActions;
   readonly sharedWithHosts = true;
-  readonly #unit: HostUnit;
+  readonly unit: LogicalUnitReservations;
   readonly #guest: GuestFence;
+  readonly #closeUnit: () => Promise<void>;
 
-  private constructor(unit: HostUnit, guest: GuestFence) {
-    this.#unit = unit;
+  private constructor(
+    unit: LogicalUnitReservations,
+    guest: GuestFence,
+    closeUnit: () => Promise<void>,
+  ) {
+    this.unit = unit;
     this.#guest = guest;
+    this.#closeUnit = closeUnit;
   }
 
-  /** @throws Failure (image, imageInUse, refused), see `HostUnit.open` */
+  /**
+   * Through all paths of this host.
+   * @throws Failure (image, imageInUse, refused), see `HostUnit.open`
+   */
   static async open(
     addon: NativeAddon,
     { path }: Image,
@@ -29,26 +40,48 @@ export class DeviceDiskReservations implements DiskReservations {
     log: Logger,
   ): Promise<DeviceDiskReservations> {
     const guest = new GuestFence(addon, path);
-    const { gate } = guest;
     const unit = await HostUnit.open(addon, HostUnit.find(path), {
       guest: guestNexus(initiatorName),
-      gate,
+      gate: guest.gate,
       journalFolder,
       transport,
       sequential,
       timeoutMs,
       depth,
-      onAttention: (pending) => {
-        gate.attentionPending = pending;
-      },
+      onAttention: guest.onAttention,
       onChange,
       log,
     });
-    return new DeviceDiskReservations(unit, guest);
+    return new DeviceDiskReservations(unit.reservations, guest, () => unit.close());
   }
 
-  get unit(): HostUnit['reservations'] {
-    return this.#unit.reservations;
+  /**
+   * Through a daemon that may touch the paths.
+   * @throws Failure (socket, refused), see `PrdReservations.open`
+   */
+  static async openByDaemon(
+    addon: NativeAddon,
+    { path, fd }: Image,
+    { initiatorName, socketPath }: DaemonReservationSettings,
+    { onChange }: DiskReservationsOptions,
+    log: Logger,
+  ): Promise<DeviceDiskReservations> {
+    const guest = new GuestFence(addon, path);
+    const unit = await PrdReservations.open({
+      addon,
+      socketPath,
+      fd,
+      initiator: initiatorName,
+      gate: guest.gate,
+      onAttention: guest.onAttention,
+      onChange,
+      onReach: (trouble) => {
+        const about = `reservation daemon ${socketPath}`;
+        if (trouble === undefined) log.info(`${about} is there again`);
+        else log.warn(`${about} is out of reach, ${path} waits for it: ${trouble}`);
+      },
+    });
+    return new DeviceDiskReservations(unit, guest, () => unit.close());
   }
 
   attach(): NativeFence {
@@ -71,6 +104,6 @@ export class DeviceDiskReservations implements DiskReservations {
   }
 
   close(): Promise<void> {
-    return this.#unit.close();
+    return this.#closeUnit();
   }
 }

@@ -15,6 +15,11 @@ export class GuestFence {
     this.#path = path;
   }
 
+  /** Told whether the guest is owed a unit attention. */
+  readonly onAttention = (pending: boolean): void => {
+    this.gate.attentionPending = pending;
+  };
+
   /** @throws Failure (usage) if there is a guest already */
   attach(): NativeFence {
     if (this.#taken) {

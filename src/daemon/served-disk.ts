@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { defaultSerial, deviceIdentity } from '../device/serial.js';
 import type { Image } from '../device/image.js';
 import type { NativeAddon, NativeDisk, NativeFence } from '../native/addon.js';
+import { usualLimits } from '../pr/coordinator.js';
 import type { LogicalUnitReservations } from '../pr/logical-unit-reservations.js';
 import type { Nexus } from '../pr/nexus.js';
 import { derivedDesignator, parseDesignator } from '../scsi/designator.js';
@@ -10,17 +11,11 @@ import { defaultProduct, type Identity } from '../scsi/identity.js';
 import { LogicalUnit } from '../scsi/logical-unit.js';
 import type { MediumOptions } from '../scsi/medium.js';
 import type { ModeSettings } from '../scsi/mode-pages.js';
-import { DaemonDiskReservations } from './daemon-disk-reservations.js';
 import { DeviceDiskReservations } from './device-disk-reservations.js';
 import { openLockedImage, openNativeDisk } from './disk.js';
 import type { DiskReservations, DiskReservationsOptions } from './disk-reservations.js';
 import { EmulatedDiskReservations } from './emulated-disk-reservations.js';
 import type { DiskSettings } from './serve-options.js';
-
-/** A reservation command is answered within this; a guest's own time-outs begin at 30 s. */
-const reservationTimeoutMs = 5_000;
-/** Reservation commands of all guests that may wait for their turn. */
-const reservationQueueDepth = 128;
 
 /** Most blocks of one COMPARE AND WRITE; cluster file systems lock with one. */
 const compareAndWriteBlocks = 8;
@@ -90,8 +85,7 @@ export class ServedDisk {
       parseDesignator(deviceIdentity(image) ?? '') ??
       derivedDesignator(serial);
     const options = {
-      timeoutMs: reservationTimeoutMs,
-      depth: reservationQueueDepth,
+      ...usualLimits,
       onChange: () => {
         served.disk?.reservationsChanged.dispatchEvent(new Event('change'));
       },
@@ -206,6 +200,6 @@ function openReservations(
     case 'device':
       return DeviceDiskReservations.open(addon, image, reservations, options, log);
     case 'prd':
-      return DaemonDiskReservations.open(addon, image, reservations, options, log);
+      return DeviceDiskReservations.openByDaemon(addon, image, reservations, options, log);
   }
 }

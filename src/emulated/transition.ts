@@ -16,7 +16,7 @@
  *   file keeps the disk from being served, so no guest can meet lost reservations, and none may
  *   overwrite what an administrator could bring back.
  */
-import { isPrIn, type PrCommand, type ReservationCommand } from '../pr/command.js';
+import { isPrIn, offeredPrActions, type PrCommand, type ReservationCommand } from '../pr/command.js';
 import type { Nexus } from '../pr/nexus.js';
 import { checkCondition, reservationConflict } from '../pr/outcome.js';
 import { invalidFieldInCdb } from '../pr/sense.js';
@@ -30,18 +30,7 @@ import { type Transition, unchanged } from './transition-effects.js';
 
 /** What a logical unit with emulated reservations carries out. */
 export const emulatedActions: ReadonlySet<ReservationCommand['action']> = new Set([
-  'read-keys',
-  'read-reservation',
-  'report-capabilities',
-  'read-full-status',
-  'register',
-  'register-and-ignore-existing-key',
-  'register-and-move',
-  'reserve',
-  'release',
-  'clear',
-  'preempt',
-  'preempt-and-abort',
+  ...offeredPrActions,
   'reserve-6',
   'release-6',
 ] as const);

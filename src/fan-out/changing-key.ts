@@ -4,10 +4,9 @@ import { busy, checkCondition, good, reservationConflict } from '../pr/outcome.j
 import { ended, exhausted, givenKey, mayTry, nextPath, refusal } from './attempts.js';
 import type { PathId } from './own-nexuses.js';
 import { preemptCommand, registerCommand } from './registration-commands.js';
-import { repairMove, unregisterMove } from './repair.js';
+import { registerMove, repairMove, unregisterMove } from './repair.js';
 import {
   isForeign,
-  type OwnPath,
   ownWith,
   type Situation,
   typeToKeep,
@@ -32,7 +31,8 @@ export function changeKey(change: KeyChange, situation: Situation, progress: Pro
   const changed = usableWith(situation, to);
   const sense = refusal(progress);
   if (sense !== undefined) {
-    return goBack(change, situation, progress, changed) ?? answer(checkCondition(sense));
+    const back = registerMove(situation, progress, changed, to, from);
+    return back ?? answer(checkCondition(sense));
   }
   if (aKeyWasPreempted(situation, progress, change)) {
     return (
@@ -42,7 +42,7 @@ export function changeKey(change: KeyChange, situation: Situation, progress: Pro
     );
   }
   if (unreachableWith(situation, from).length > 0 && isForeign(situation, from)) {
-    return goBack(change, situation, progress, changed) ?? answer(busy);
+    return registerMove(situation, progress, changed, to, from) ?? answer(busy);
   }
 
   const todo = usableWith(situation, from).filter(
@@ -121,21 +121,4 @@ function aKeyWasPreempted(
     const isOwn = key === undefined || paths.some((path) => path.nexusId === nexusId);
     return isOwn && key !== from && key !== to;
   });
-}
-
-function goBack(
-  { from, to }: KeyChange,
-  { sequential }: Situation,
-  progress: Progress,
-  changed: readonly OwnPath[],
-): Move | undefined {
-  const todo = changed.filter(({ id }) => mayTry(progress, id, 'register'));
-  const batch = sequential ? todo.slice(0, 1) : todo;
-  if (batch.length === 0) return undefined;
-  return send(
-    batch.map(({ id }) => ({
-      pathId: id,
-      command: registerCommand(to, from, progress.aptpl),
-    })),
-  );
 }

@@ -1,5 +1,5 @@
 /** What a real device on several paths can't carry, and the sense that says so. Pure. */
-import type { ReservationCommand } from '../pr/command.js';
+import { offeredPrActions, type ReservationCommand } from '../pr/command.js';
 import { admitsRegistrants, reservationTypes, type ReservationType } from '../pr/reservation.js';
 import { invalidFieldInCdb, invalidFieldInParameterList, type Sense } from '../pr/sense.js';
 import type { TransportLimits } from '../pr/transport.js';
@@ -12,23 +12,10 @@ export interface Carriage {
 }
 
 /**
- * What a logical unit behind the fan-out carries out. Not RESERVE(6) and RELEASE(6), which bind one
- * path (fencing rule 15), nor REPLACE LOST RESERVATION (RLR_C = 0).
+ * What a logical unit behind the fan-out carries out: not RESERVE(6) and RELEASE(6), which bind one
+ * path (fencing rule 15).
  */
-export const deviceActions: ReadonlySet<ReservationCommand['action']> = new Set([
-  'read-keys',
-  'read-reservation',
-  'report-capabilities',
-  'read-full-status',
-  'register',
-  'register-and-ignore-existing-key',
-  'register-and-move',
-  'reserve',
-  'release',
-  'clear',
-  'preempt',
-  'preempt-and-abort',
-] as const);
+export const deviceActions: ReadonlySet<ReservationCommand['action']> = new Set(offeredPrActions);
 
 /** @returns undefined if the paths can carry it */
 export function refusalOf(command: ReservationCommand, carriage: Carriage): Sense | undefined {

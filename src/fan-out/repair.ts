@@ -68,10 +68,21 @@ function undoMove(situation: Situation, progress: Progress, key: ReservationKey)
 
 /** REGISTER with key 0 down paths that have `key`. */
 export function unregisterMove(
-  { sequential }: Situation,
+  situation: Situation,
   progress: Progress,
   paths: readonly OwnPath[],
   key: ReservationKey,
+): Move | undefined {
+  return registerMove(situation, progress, paths, key, 0n);
+}
+
+/** REGISTER from one key to another down paths that have the first. */
+export function registerMove(
+  { sequential }: Situation,
+  progress: Progress,
+  paths: readonly OwnPath[],
+  from: ReservationKey,
+  to: ReservationKey,
 ): Move | undefined {
   const todo = paths.filter(({ id }) => mayTry(progress, id, 'register'));
   const batch = sequential ? todo.slice(0, 1) : todo;
@@ -79,7 +90,7 @@ export function unregisterMove(
   return send(
     batch.map(({ id }) => ({
       pathId: id,
-      command: registerCommand(key, 0n, progress.aptpl),
+      command: registerCommand(from, to, progress.aptpl),
     })),
   );
 }

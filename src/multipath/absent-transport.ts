@@ -1,4 +1,4 @@
-import type { PathOutcome, PathTransport } from '../pr/transport.js';
+import { noLimits, type PathOutcome, type PathTransport } from '../pr/transport.js';
 
 /**
  * Stands for the transport of a path that can't be opened now. What such a path can't carry is not
@@ -8,15 +8,7 @@ export function absentTransport(name: string, reason: string): PathTransport {
   const notSent = (): Promise<PathOutcome> => Promise.resolve({ kind: 'not-sent', reason });
   return {
     name,
-    limits: {
-      fullStatus: true,
-      reportCapabilities: true,
-      aptplChoice: true,
-      registerAndMove: true,
-      exactSense: true,
-      reads: true,
-      hostWide: false,
-    },
+    limits: noLimits,
     execute: notSent,
     probe: notSent,
     identify: () => Promise.resolve('unknown'),

@@ -89,6 +89,22 @@ export interface ReplaceLostReservationCommand extends ScopeAndType {
   readonly aptpl: boolean;
 }
 
+/** All that is ever offered: nothing here carries out REPLACE LOST RESERVATION (RLR_C = 0). */
+export const offeredPrActions = [
+  'read-keys',
+  'read-reservation',
+  'report-capabilities',
+  'read-full-status',
+  'register',
+  'register-and-ignore-existing-key',
+  'register-and-move',
+  'reserve',
+  'release',
+  'clear',
+  'preempt',
+  'preempt-and-abort',
+] as const satisfies readonly PrCommand['action'][];
+
 /** RESERVE(6) and RELEASE(6) of SPC-2, which share the logical unit with the commands above. */
 export type LegacyReservationCommand =
   { readonly action: 'reserve-6' } | { readonly action: 'release-6' };

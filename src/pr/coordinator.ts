@@ -14,6 +14,14 @@ export interface ReservationExecutor {
   execute(nexus: Nexus, command: ReservationCommand, deadline: number): Promise<PrOutcome>;
 }
 
+/** For the commands of guests and other users who may stay for long. */
+export const usualLimits = {
+  /** A guest's own time-outs begin at 30 s. */
+  timeoutMs: 5_000,
+  /** Of all users of a logical unit together. */
+  depth: 128,
+};
+
 export interface CoordinatorOptions {
   /** From a command's arrival to its answer, milliseconds. */
   timeoutMs: number;

@@ -51,7 +51,7 @@ export type PathOutcome =
 
 export type PathIdentity = 'same' | 'other' | 'unknown';
 
-/** Of the commands that SPC-4 defines; all true for SG_IO. */
+/** Of the commands that SPC-4 defines. */
 export interface TransportLimits {
   /** READ FULL STATUS: without it no path can be proven this host's own. */
   readonly fullStatus: boolean;
@@ -69,3 +69,14 @@ export interface TransportLimits {
    */
   readonly hostWide: boolean;
 }
+
+/** Carries everything, a registration a path: SG_IO. */
+export const noLimits: TransportLimits = {
+  fullStatus: true,
+  reportCapabilities: true,
+  aptplChoice: true,
+  registerAndMove: true,
+  exactSense: true,
+  reads: true,
+  hostWide: false,
+};

@@ -7,6 +7,7 @@ import { deviceActions } from '../fan-out/refusals.js';
 import { logicalUnitOf, unitName, type UnitDevice } from '../multipath/logical-unit.js';
 import { Sysfs } from '../multipath/sysfs.js';
 import type { NativeAddon } from '../native/addon.js';
+import { usualLimits } from '../pr/coordinator.js';
 import type { DataGate } from '../pr/data-gate.js';
 import { guestNexus, type Nexus } from '../pr/nexus.js';
 import { HostUnit } from '../unit/host-unit.js';
@@ -18,11 +19,6 @@ import type {
   ReservationObserver,
 } from './logical-unit.js';
 import type { PassedDevice } from './passed-device.js';
-
-/** A reservation command is answered within this; guests' own time-outs begin at 30 s. */
-const timeoutMs = 5_000;
-/** Commands of all users of a logical unit that may wait for their turn. */
-const depth = 128;
 
 const journalSuffix = '.journal';
 
@@ -97,8 +93,7 @@ export class KernelDevices implements HostDevices {
       guest: this.#nexus,
       gate,
       journalFolder: stateDirectory,
-      timeoutMs,
-      depth,
+      ...usualLimits,
       onAttention: (pending) => {
         if (pending) observer.onAttention();
       },

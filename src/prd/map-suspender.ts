@@ -1,3 +1,4 @@
+import { endsWithin } from '../util/ends-within.js';
 import type { DataPath } from './data-path.js';
 
 /** The way to the process that suspends maps, see `suspend-guard.ts`. */
@@ -86,12 +87,10 @@ class SuspendedMap implements DataPath {
 
   async stopped(timeoutMs: number): Promise<boolean> {
     if (this.#state === 'stopping') {
-      let timer: NodeJS.Timeout | undefined;
-      await new Promise<void>((resolve) => {
+      const settled = new Promise<void>((resolve) => {
         this.#waiting.push(resolve);
-        timer = setTimeout(resolve, timeoutMs);
       });
-      clearTimeout(timer);
+      await endsWithin(settled, timeoutMs);
     }
     return this.#isStopped();
   }

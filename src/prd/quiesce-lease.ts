@@ -1,3 +1,4 @@
+import { endsWithin } from '../util/ends-within.js';
 import type { DataPath } from './data-path.js';
 
 /** How often a lease is renewed within its time. */
@@ -74,12 +75,10 @@ export class QuiesceLease implements DataPath {
   }
 
   async #settle(timeoutMs: number): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
+    const settled = new Promise<void>((resolve) => {
       this.#settled.push(resolve);
-      timer = setTimeout(resolve, timeoutMs);
     });
-    clearTimeout(timer);
+    await endsWithin(settled, timeoutMs);
   }
 
   #tellWaiting(): void {

@@ -1,7 +1,7 @@
 import type { NativeLane } from '../native/addon.js';
 import { TurnQueue } from '../pr/turn-queue.js';
 import { errnoOf } from '../util/failure.js';
-import { byDeadline } from './deadline.js';
+import { byDeadline } from '../util/deadline.js';
 import type { Ioctl, Program, Returned, Run, Step } from './program.js';
 
 const stuck: Run<never> = {

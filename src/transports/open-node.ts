@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import type { NativeAddon } from '../native/addon.js';
 import { errnoOf } from '../util/failure.js';
-import { byDeadline } from './deadline.js';
+import { byDeadline } from '../util/deadline.js';
 import { LaneFile } from './lane-file.js';
 
 export type OpenedNode =

@@ -6,7 +6,7 @@ import { scsiStatus } from '../scsi/command-outcome.js';
 import { encodeRequest } from '../scsi/initiator-command.js';
 import { decodeSense } from '../scsi/received-sense.js';
 import { messageOf } from '../util/failure.js';
-import { byDeadline } from './deadline.js';
+import { byDeadline } from '../util/deadline.js';
 import type { LaneTransport } from './lane-transport.js';
 import { answered, late, notSent, unknown } from './path-outcome.js';
 import { type HelperReply, helperDataMax, PrHelperSession } from './pr-helper-session.js';

@@ -20,6 +20,9 @@ import { ExitCode, Failure } from '../util/failure.js';
 import { NotifyingJournal } from './notifying-journal.js';
 import { WatchedJournal } from './watched-journal.js';
 
+/** Of all logical units of this process: an inotify instance each would soon use up a user's. */
+const deviceEvents = new DeviceEvents();
+
 export interface HostUnitOptions {
   /** The host's paths appear to the guest as this. */
   readonly guest: Nexus;
@@ -90,7 +93,7 @@ export class HostUnit {
         addon,
         device,
         transport: options.transport === undefined ? {} : { kind: options.transport },
-        events: new DeviceEvents(),
+        events: deviceEvents,
         report: (message) => {
           options.log.info({ unit: unitName(device) }, message);
         },

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { HostPaths } from '../../../src/multipath/host-paths.js';
 import { logicalUnitOf } from '../../../src/multipath/logical-unit.js';
 import { parseMapTopology } from '../../../src/multipath/map-topology.js';
-import type { PathIdentity, PathTransport } from '../../../src/pr/transport.js';
+import { noLimits, type PathIdentity, type PathTransport } from '../../../src/pr/transport.js';
 import type { PathNode } from '../../../src/transports/path-node.js';
 import { deferred } from '../../support/deferred.js';
 import { HostTree, iscsiMap, sessionNexus, wwid } from './support/host-tree.js';
@@ -11,15 +11,7 @@ import { mapJson } from './support/multipathd-replies.js';
 /** A transport that says what it is told to, and remembers what was done with it. */
 class FakeTransport implements PathTransport {
   readonly name: string;
-  readonly limits = {
-    fullStatus: true,
-    reportCapabilities: true,
-    aptplChoice: true,
-    registerAndMove: true,
-    exactSense: true,
-    reads: true,
-    hostWide: false,
-  };
+  readonly limits = noLimits;
   readonly identities: Promise<PathIdentity>[] = [];
   asked = 0;
   closed = false;

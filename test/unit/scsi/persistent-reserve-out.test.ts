@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { PrOutCommand } from '../../../src/pr/command.js';
 import { reservationTypes } from '../../../src/pr/reservation.js';
 import type { TransportId } from '../../../src/pr/transport-id.js';
+import { prOutCommandsNaming } from './support/arbitraries.js';
 import { bytes } from './support/bytes.js';
 import { diskWith, fieldInError, ScriptedReservations, send, verdict } from './support/disk.js';
 
@@ -75,54 +76,7 @@ function naiveBytes(
   }
 }
 
-const prkey = fc.bigInt(0n, 2n ** 64n - 1n);
-const serviceActionKey = prkey;
-const aptpl = fc.boolean();
-const allTgPt = fc.boolean();
-const scopeAndType = {
-  scope: fc.constantFrom('logical-unit' as const, undefined),
-  type: fc.constantFrom(...reservationTypes, undefined),
-};
-const commands: fc.Arbitrary<PrOutCommand> = fc.oneof(
-  fc.record({
-    action: fc.constant('register' as const),
-    prkey,
-    serviceActionKey,
-    aptpl,
-    allTgPt,
-    specIPt: fc.option(fc.array(fc.constant(sasPort), { maxLength: 5 }), { nil: undefined }),
-  }),
-  fc.record({
-    action: fc.constant('register-and-ignore-existing-key' as const),
-    serviceActionKey,
-    aptpl,
-    allTgPt,
-  }),
-  fc.record({ action: fc.constantFrom('reserve', 'release'), prkey, ...scopeAndType }),
-  fc.record({ action: fc.constant('clear' as const), prkey }),
-  fc.record({
-    action: fc.constantFrom('preempt', 'preempt-and-abort'),
-    prkey,
-    serviceActionKey,
-    ...scopeAndType,
-  }),
-  fc.record({
-    action: fc.constant('register-and-move' as const),
-    prkey,
-    serviceActionKey,
-    unregister: fc.boolean(),
-    aptpl,
-    relativeTargetPort: fc.nat(0xffff),
-    destination: fc.constant(sasPort),
-  }),
-  fc.record({
-    action: fc.constant('replace-lost-reservation' as const),
-    prkey,
-    serviceActionKey,
-    aptpl,
-    ...scopeAndType,
-  }),
-);
+const commands = prOutCommandsNaming(fc.constant(sasPort));
 
 it('is the command that its bytes mean', async () => {
   await fc.assert(

@@ -2,26 +2,16 @@ import type { PrCommand } from '../../../../src/pr/command.js';
 import type { Nexus } from '../../../../src/pr/nexus.js';
 import type { PrOutcome } from '../../../../src/pr/outcome.js';
 import type { Path, PathState } from '../../../../src/pr/path.js';
-import type {
-  PathIdentity,
-  PathOutcome,
-  PathTransport,
-  TransportLimits,
+import {
+  noLimits,
+  type PathIdentity,
+  type PathOutcome,
+  type PathTransport,
 } from '../../../../src/pr/transport.js';
 import { nodeOf } from '../../emulated/support/reservations.js';
 import type { Scheduler } from './scheduler.js';
 import type { SimulatedArray } from './simulated-array.js';
 import type { SimulatedClock } from './simulated-clock.js';
-
-export const fullLimits: TransportLimits = {
-  fullStatus: true,
-  reportCapabilities: true,
-  aptplChoice: true,
-  registerAndMove: true,
-  exactSense: true,
-  reads: true,
-  hostWide: false,
-};
 
 /**
  * `works`; `down`: refuses at once, nothing is sent; `hangs`: takes a command, and it is executed
@@ -36,7 +26,7 @@ export class SimulatedPath implements Path, PathTransport {
   readonly name: string;
   readonly group = 0;
   readonly nexus: Nexus;
-  limits = fullLimits;
+  limits = noLimits;
   identity: PathIdentity = 'same';
   /** What the host believes. */
   state: PathState = 'up';

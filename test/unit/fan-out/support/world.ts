@@ -4,7 +4,7 @@ import type { Nexus } from '../../../../src/pr/nexus.js';
 import type { PrCommand } from '../../../../src/pr/command.js';
 import type { PrInData, PrOutcome } from '../../../../src/pr/outcome.js';
 import type { Path, PathSource } from '../../../../src/pr/path.js';
-import type { TransportLimits } from '../../../../src/pr/transport.js';
+import { noLimits, type TransportLimits } from '../../../../src/pr/transport.js';
 import { readFullStatus, readKeys, register } from '../../emulated/support/commands.js';
 import { senseText, textOf } from '../../emulated/support/outcome-text.js';
 import { nexusNamed } from '../../emulated/support/reservations.js';
@@ -14,7 +14,7 @@ import { SimulatedArray } from './simulated-array.js';
 import { SimulatedClock } from './simulated-clock.js';
 import { SimulatedGate } from './simulated-gate.js';
 import { SimulatedProcess } from './simulated-process.js';
-import { fullLimits, SimulatedPath } from './simulated-path.js';
+import { SimulatedPath } from './simulated-path.js';
 
 /** The guest, as it is shown to itself. */
 export const guest = nexusNamed('guest');
@@ -58,7 +58,7 @@ export class World {
 
   private constructor({ paths = ['a', 'b'], limits = {}, sequential = false }: WorldOptions) {
     this.#sequential = sequential;
-    for (const name of paths) this.addPath(name).limits = { ...fullLimits, ...limits };
+    for (const name of paths) this.addPath(name).limits = { ...noLimits, ...limits };
   }
 
   static async open(options: WorldOptions = {}): Promise<World> {

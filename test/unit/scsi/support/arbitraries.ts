@@ -40,50 +40,55 @@ const scopeAndType = {
   type: fc.constantFrom(...reservationTypes, undefined),
 };
 
-export const prOutCommands: fc.Arbitrary<PrOutCommand> = fc.oneof(
-  fc.record({
-    action: fc.constant('register' as const),
-    prkey,
-    serviceActionKey,
-    aptpl,
-    allTgPt,
-    specIPt: fc.option(fc.array(transportIds, { maxLength: 5 }), { nil: undefined }),
-  }),
-  fc.record({
-    action: fc.constant('register-and-ignore-existing-key' as const),
-    serviceActionKey,
-    aptpl,
-    allTgPt,
-  }),
-  fc.record({
-    action: fc.constantFrom('reserve' as const, 'release' as const),
-    prkey,
-    ...scopeAndType,
-  }),
-  fc.record({ action: fc.constant('clear' as const), prkey }),
-  fc.record({
-    action: fc.constantFrom('preempt' as const, 'preempt-and-abort' as const),
-    prkey,
-    serviceActionKey,
-    ...scopeAndType,
-  }),
-  fc.record({
-    action: fc.constant('register-and-move' as const),
-    prkey,
-    serviceActionKey,
-    unregister: fc.boolean(),
-    aptpl,
-    relativeTargetPort: uint16,
-    destination: transportIds,
-  }),
-  fc.record({
-    action: fc.constant('replace-lost-reservation' as const),
-    prkey,
-    serviceActionKey,
-    aptpl,
-    ...scopeAndType,
-  }),
-);
+/** @param ports TransportIDs that SPEC_I_PT and REGISTER AND MOVE may name */
+export function prOutCommandsNaming(ports: fc.Arbitrary<TransportId>): fc.Arbitrary<PrOutCommand> {
+  return fc.oneof(
+    fc.record({
+      action: fc.constant('register' as const),
+      prkey,
+      serviceActionKey,
+      aptpl,
+      allTgPt,
+      specIPt: fc.option(fc.array(ports, { maxLength: 5 }), { nil: undefined }),
+    }),
+    fc.record({
+      action: fc.constant('register-and-ignore-existing-key' as const),
+      serviceActionKey,
+      aptpl,
+      allTgPt,
+    }),
+    fc.record({
+      action: fc.constantFrom('reserve' as const, 'release' as const),
+      prkey,
+      ...scopeAndType,
+    }),
+    fc.record({ action: fc.constant('clear' as const), prkey }),
+    fc.record({
+      action: fc.constantFrom('preempt' as const, 'preempt-and-abort' as const),
+      prkey,
+      serviceActionKey,
+      ...scopeAndType,
+    }),
+    fc.record({
+      action: fc.constant('register-and-move' as const),
+      prkey,
+      serviceActionKey,
+      unregister: fc.boolean(),
+      aptpl,
+      relativeTargetPort: uint16,
+      destination: ports,
+    }),
+    fc.record({
+      action: fc.constant('replace-lost-reservation' as const),
+      prkey,
+      serviceActionKey,
+      aptpl,
+      ...scopeAndType,
+    }),
+  );
+}
+
+export const prOutCommands = prOutCommandsNaming(transportIds);
 
 const reservations = fc.record({
   scope: fc.constant('logical-unit' as const),
