@@ -16,7 +16,12 @@
  *   file keeps the disk from being served, so no guest can meet lost reservations, and none may
  *   overwrite what an administrator could bring back.
  */
-import { isPrIn, offeredPrActions, type PrCommand, type ReservationCommand } from '../pr/command.js';
+import {
+  isPrIn,
+  offeredPrActions,
+  type PrCommand,
+  type ReservationCommand,
+} from '../pr/command.js';
 import type { Nexus } from '../pr/nexus.js';
 import { checkCondition, reservationConflict } from '../pr/outcome.js';
 import { invalidFieldInCdb } from '../pr/sense.js';
