@@ -11,6 +11,7 @@ const mayImport = {
     'device',
     'doctor',
     'frontends',
+    'library',
     'native',
     'pr',
     'prd',
@@ -20,6 +21,7 @@ const mayImport = {
     'unit',
     'util',
   ],
+  library: ['fan-out', 'native', 'pr', 'prd', 'telemetry', 'transports', 'unit'],
   prd: [
     'control',
     'device',

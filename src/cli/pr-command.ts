@@ -2,14 +2,12 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { ControlClient } from '../control/control-client.js';
 import type { PrCommandJson, PrOutcomeJson } from '../control/reservation-json.js';
+import { administrator } from '../library/open-device.js';
 import { reservationTypes, type ReservationType } from '../pr/reservation.js';
 import { ExitCode, Failure } from '../util/failure.js';
 import { initiatorName, stateDirectoryOption } from './option-values.js';
 import { executeOnDevice } from './pr-on-device.js';
 import { outcomeText } from './pr-text.js';
-
-/** Who acts when nobody is named: an initiator of its own, which no guest has. */
-const administrator = 'iqn.2026-11.holdfast:administrator';
 
 interface PrArguments {
   controlSocket?: string;

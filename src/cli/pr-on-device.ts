@@ -7,13 +7,7 @@ import {
   prCommandSchema,
   type PrOutcomeJson,
 } from '../control/reservation-json.js';
-import { loadNativeAddon } from '../native/load-native-addon.js';
-import { guestNexus } from '../pr/nexus.js';
-import { createLogger } from '../telemetry/logger.js';
-import { ForeignData } from '../unit/foreign-data.js';
-import { HostUnit } from '../unit/host-unit.js';
-
-const timeoutMs = 10_000;
+import { openDevice } from '../library/open-device.js';
 
 /**
  * @param initiator under which this host's registrations are shown
@@ -26,21 +20,11 @@ export async function executeOnDevice(
   stateDirectory: string,
   command: PrCommandJson,
 ): Promise<PrOutcomeJson> {
-  const guest = guestNexus(initiator);
-  const unit = await HostUnit.open(loadNativeAddon(), HostUnit.find(path), {
-    guest,
-    gate: new ForeignData(),
-    journalFolder: stateDirectory,
-    timeoutMs,
-    depth: 1,
-    onAttention: () => undefined,
-    onChange: () => undefined,
-    log: createLogger('warn'),
-  });
+  const device = await openDevice(path, { initiator, stateDirectory });
   try {
     const parsed = commandFromJson(v.parse(prCommandSchema, command));
-    return outcomeToJson(await unit.reservations.execute(guest, parsed));
+    return outcomeToJson(await device.execute(parsed));
   } finally {
-    await unit.close();
+    await device.close();
   }
 }

@@ -6,20 +6,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { JSONRPCErrorException } from 'json-rpc-2.0';
 import * as v from 'valibot';
 import type { NativeAddon } from '../native/addon.js';
-import { isPrIn, type PrCommand, type ReservationCommand } from '../pr/command.js';
+import type { ReservationCommand } from '../pr/command.js';
 import type { DataGate } from '../pr/data-gate.js';
 import type { LogicalUnitReservations } from '../pr/logical-unit-reservations.js';
 import type { Nexus } from '../pr/nexus.js';
-import { busy, checkCondition, type PrOutcome, taskSetFull } from '../pr/outcome.js';
-import { invalidFieldInCdb, logicalUnitTimeOut } from '../pr/sense.js';
+import { busy, checkCondition, type PrOutcome } from '../pr/outcome.js';
 import { UnitAttentions } from '../pr/unit-attention.js';
 import { invalidCommandOperationCode } from '../scsi/sense.js';
 import { aborted } from '../util/aborted.js';
 import { ExitCode, Failure, messageOf } from '../util/failure.js';
 import { GuestGate } from './guest-gate.js';
 import { PrdConnection } from './prd-connection.js';
-import { errorCode } from './protocol.js';
-import { cdbOf, outcomeOf } from './scsi-carrier.js';
+import { executeRemotely } from './remote-command.js';
 
 const retryMinMs = 100;
 const retryMaxMs = 2_000;
@@ -94,15 +92,7 @@ export class PrdReservations implements LogicalUnitReservations {
     }
     const attached = this.#attached;
     if (attached === undefined) return busy;
-    const { connection, handle } = attached;
-    try {
-      const result = await connection.request('scsi', { handle, ...cdbOf(command) });
-      return outcomeOf(command, result);
-    } catch (error) {
-      return error instanceof JSONRPCErrorException && error.code !== 0
-        ? refusal(error)
-        : unanswered(command);
-    }
+    return executeRemotely(attached.connection, attached.handle, command);
   }
 
   /** The daemon tells of changes by itself. */
@@ -207,13 +197,3 @@ export class PrdReservations implements LogicalUnitReservations {
 }
 
 const openSchema = v.object({ handle: v.number() });
-
-/** The daemon did not do it. */
-function refusal({ code }: JSONRPCErrorException): PrOutcome {
-  return code === errorCode.tooMany ? taskSetFull : checkCondition(invalidFieldInCdb);
-}
-
-/** Whether it was done is not known; what changes nothing can be asked for again. */
-function unanswered(command: PrCommand): PrOutcome {
-  return isPrIn(command) ? busy : checkCondition(logicalUnitTimeOut);
-}

@@ -12,6 +12,7 @@ const sizeBytes = 128 * 2 ** 20;
 
 const parts = [
   'dist',
+  'examples',
   'package.json',
   'build/release/holdfast.node',
   'build/release/holdfast-initiator',
