@@ -96,7 +96,9 @@ bool AttachmentHandle::start(Napi::Env env, const Napi::Object& options,
 void AttachmentHandle::deliverMessages(Napi::Env env, const Napi::Function& listener) {
   if (!mailbox_) return;
   const std::vector<MailboxMessage> messages = mailbox_->take();
-  if (!messages.empty()) listener.Call({toValue(env, messages)});
+  if (messages.empty()) return;
+  listener.Call({toValue(env, messages)});
+  raiseUncaught(env);
 }
 
 void AttachmentHandle::deliverEvent(Napi::Env env, const Napi::Function& listener,
@@ -111,6 +113,7 @@ void AttachmentHandle::deliverEvent(Napi::Env env, const Napi::Function& listene
   object.Set("type", typeName(event.kind));
   object.Set(event.kind == AttachmentEvent::Kind::kWarning ? "message" : "reason", event.text);
   listener.Call({object});
+  raiseUncaught(env);
   if (!isEnd) return;
   for (const Napi::Promise::Deferred& waiter : stopWaiters_) waiter.Resolve(env.Undefined());
   stopWaiters_.clear();

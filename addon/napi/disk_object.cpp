@@ -103,6 +103,7 @@ void DiskObject::sizeChanged() {
   const auto size = static_cast<double>(disk_->sizeBytes().load());
   resized_.NonBlockingCall([size](Napi::Env env, Napi::Function listener) {
     listener.Call({Napi::Number::New(env, size)});
+    raiseUncaught(env);
   });
 }
 

@@ -15,4 +15,10 @@ void throwError(Napi::Env env, const Error& error) {
   errorFrom(env, error).ThrowAsJavaScriptException();
 }
 
+void raiseUncaught(Napi::Env env) {
+  napi_value exception;
+  if (env.IsExceptionPending() && napi_get_and_clear_last_exception(env, &exception) == napi_ok)
+    napi_fatal_exception(env, exception);
+}
+
 }  // namespace holdfast::js

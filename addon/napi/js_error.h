@@ -12,4 +12,8 @@ Napi::Error errorFrom(Napi::Env env, const Error& error);
 /// Throws it into `env`.
 void throwError(Napi::Env env, const Error& error);
 
+/// Makes what JavaScript threw into a call of ours the process' uncaught exception; of what a
+/// thread-safe function leaves pending Node itself would only warn (DEP0168).
+void raiseUncaught(Napi::Env env);
+
 }  // namespace holdfast::js

@@ -3,6 +3,8 @@
 #include <mutex>
 #include <utility>
 
+#include "napi/js_error.h"
+
 namespace holdfast::js {
 
 struct ThreadDoor::State {
@@ -67,11 +69,7 @@ void ThreadDoor::open(Napi::Env env, Napi::Function, std::shared_ptr<State>* sta
     if (!held->usable) return;
   }
   held->opened(env);
-  if (!env.IsExceptionPending()) return;
-  // Node itself would only warn of it (DEP0168).
-  napi_value exception;
-  if (napi_get_and_clear_last_exception(env, &exception) == napi_ok)
-    napi_fatal_exception(env, exception);
+  raiseUncaught(env);
 }
 
 }  // namespace holdfast::js

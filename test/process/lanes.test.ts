@@ -132,6 +132,18 @@ it.each([
      new Worker('(' + inside + ')()', { eval: true, workerData: { addon, fifo } });`,
     0,
   ],
+  [
+    'its end while the call returns',
+    `lane.end();
+     const { openSync, readdirSync } = require('node:fs');
+     const threads = () => readdirSync('/proc/self/task').length;
+     process.on('exit', () => {
+       const before = threads();
+       openSync(fifo, 2);
+       while (threads() === before);
+     });`,
+    0,
+  ],
 ])('a hanging call holds no process back from %s', async (_name, script, code) => {
   expect(await exitOf(script, new Fifo())).toEqual({ code, output: '' });
 });
