@@ -6,7 +6,8 @@
 set -euo pipefail
 
 declare -A packages=(
-  [build]='build-essential cmake ninja-build liburing-dev libaio-dev'
+  [build]='build-essential cmake ninja-build liburing-dev libaio-dev
+           libseccomp-dev'
   [guests]='qemu-system-x86 busybox-static e2fsprogs util-linux'
   [test]='doctest-dev clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev llvm-19
           qemu-system-x86 qemu-utils debootstrap busybox-static erofs-utils xz-utils fio strace

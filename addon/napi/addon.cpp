@@ -8,6 +8,7 @@
 #include "napi/fd_listener_object.h"
 #include "napi/fence_object.h"
 #include "napi/lane_object.h"
+#include "napi/sandbox_functions.h"
 #include "napi/scsi_attachment_object.h"
 #include "napi/socket_hub.h"
 
@@ -28,6 +29,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("createLane", Napi::Function::New<&LaneObject::create>(env, "createLane"));
   exports.Set("attachScsi", Napi::Function::New<&ScsiAttachmentObject::start>(env, "attachScsi"));
   exports.Set("listenForFds", Napi::Function::New<&FdListenerObject::listen>(env, "listenForFds"));
+  exports.Set("confine", Napi::Function::New<&confine>(env, "confine"));
   exports.Set("connectForFds", Napi::Function::New<&connectForFds>(env, "connectForFds"));
   return exports;
 }

@@ -2,6 +2,7 @@
 import { InvalidArgumentError, Option } from 'commander';
 import type { DeviceKind } from '../daemon/serve-options.js';
 import { serialLengthMax } from '../device/serial.js';
+import type { SandboxSettings } from '../native/sandbox.js';
 import { isInitiatorName } from '../pr/nexus.js';
 import { type Designator, parseDesignator } from '../scsi/designator.js';
 
@@ -86,4 +87,22 @@ export function stateDirectoryOption(description: string): Option {
   return new Option('--state-directory <folder>', description)
     .env('STATE_DIRECTORY')
     .default('/var/lib/holdfast');
+}
+
+export function userOption(): Option {
+  return new Option('--user <name>', 'become this user when devices are open; needs root');
+}
+
+export function sandboxOption(): Option {
+  return new Option('--no-sandbox', 'keep the system calls that are not needed');
+}
+
+/** What commander makes of both. */
+export interface SandboxArguments {
+  user?: string;
+  sandbox: boolean;
+}
+
+export function sandboxSettings({ user, sandbox }: SandboxArguments): SandboxSettings {
+  return { user, seccomp: sandbox };
 }

@@ -10,9 +10,17 @@ import { createLogger } from '../telemetry/logger.js';
 import { ExitCode } from '../util/failure.js';
 import { passedSockets } from '../util/service-manager.js';
 import { endWith } from './end-with.js';
-import { fileMode, integerBetween, stateDirectoryOption } from './option-values.js';
+import {
+  fileMode,
+  integerBetween,
+  type SandboxArguments,
+  sandboxOption,
+  sandboxSettings,
+  stateDirectoryOption,
+  userOption,
+} from './option-values.js';
 
-interface PrdArguments {
+interface PrdArguments extends SandboxArguments {
   socketPath?: string;
   fd?: number;
   prHelperSocketPath?: string;
@@ -52,6 +60,8 @@ export function prdCommand(): Command {
         .argParser(fileMode)
         .default(0o660, '0660'),
     )
+    .addOption(userOption())
+    .addOption(sandboxOption())
     .action(async (args: PrdArguments, command: Command) => {
       await run(args, (message) => command.error(`error: ${message}`));
     });
@@ -90,6 +100,7 @@ function prdOptions(args: PrdArguments): PrdOptions {
     endpoint: endpointOf(socketPath, fd ?? passedOwn),
     prHelperEndpoint: endpointOf(prHelperSocketPath, prHelperFd ?? passedPrHelper),
     socketMode,
+    sandbox: sandboxSettings(args),
   };
 }
 

@@ -26,8 +26,12 @@ import {
   integerBetween,
   type ReservationKeeper,
   reservationKeeper,
+  type SandboxArguments,
+  sandboxOption,
+  sandboxSettings,
   serial,
   stateDirectoryOption,
+  userOption,
 } from './option-values.js';
 
 /** A vring index has 8 bits (VHOST_USER_VRING_IDX_MASK). */
@@ -39,7 +43,7 @@ const pollMicrosecondsMax = 1000;
 const capabilities = { type: 'block', features: ['read-only', 'blk-file'] };
 
 /** What commander makes of the options. */
-interface ServeArguments {
+interface ServeArguments extends SandboxArguments {
   socketPath?: string[];
   fd?: number[];
   connect?: string[];
@@ -167,6 +171,8 @@ export function serveCommand(): Command {
           .default(0o660, '0660'),
       )
       .option('--control-socket <path>', 'listen here for holdfast pr (JSON-RPC 2.0, mode 0600)')
+      .addOption(userOption())
+      .addOption(sandboxOption())
       .option('--print-capabilities', 'print the capabilities as JSON and exit')
       // While parsing, as commander does --version: all other options are to be ignored.
       .on('option:print-capabilities', () => {
@@ -228,6 +234,7 @@ function serveOptions(args: ServeArguments, refuse: (message: string) => never):
     scsiConfig: args.scsiConfig ?? false,
     socketMode: args.socketMode,
     controlSocket: args.controlSocket,
+    sandbox: sandboxSettings(args),
   };
 }
 

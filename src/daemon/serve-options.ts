@@ -1,4 +1,5 @@
 import type { AttachmentOptions, DiskOptions } from '../native/addon.js';
+import type { SandboxSettings } from '../native/sandbox.js';
 import type { Designator } from '../scsi/designator.js';
 import type { TransportKind } from '../transports/open-transport.js';
 
@@ -75,4 +76,5 @@ export interface ServeOptions {
   socketMode: AttachmentOptions['socketMode'];
   /** Where the control socket is to be; undefined = none. */
   controlSocket: string | undefined;
+  sandbox: SandboxSettings;
 }

@@ -1,6 +1,7 @@
 /** What is served, and to whom. */
 import type { Logger } from 'pino';
 import type { NativeAddon } from '../native/addon.js';
+import { enterSandbox } from '../native/sandbox.js';
 import { endsWithin } from '../util/ends-within.js';
 import { ExitCode, Failure } from '../util/failure.js';
 import { Guest } from './guest.js';
@@ -49,6 +50,7 @@ export class Server {
       if (disk === undefined) return undefined;
       disks.set(lun, disk);
     }
+    enterSandbox(addon, options.sandbox, false);
     return new Server(addon, disks, options, log, stop);
   }
 

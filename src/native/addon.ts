@@ -250,6 +250,12 @@ export interface NativeAddon {
   createLane(): NativeLane;
   listenForFds(options: FdListenerOptions): NativeFdListener;
   /**
+   * Confines the process for good: system calls that it doesn't need end with ENOSYS
+   * (addon/core/sandbox/syscall_rules.cpp), the threads that face guests may do less still. To be
+   * called before anything is attached. Throws what seccomp(2) does.
+   */
+  confine(options: { startsProcesses: boolean }): void;
+  /**
    * Connects to a unix stream socket; rejects with the errno's name in `code`, ETIMEDOUT where its
    * backlog stays full for 5 s.
    */

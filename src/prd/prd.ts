@@ -1,6 +1,7 @@
 /** `holdfast prd`: the reservation daemon, from start to end. */
 import type { Logger } from 'pino';
 import type { NativeAddon, NativeConnection } from '../native/addon.js';
+import { enterSandbox, type SandboxSettings } from '../native/sandbox.js';
 import { PeerLog } from '../telemetry/peer-log.js';
 import { ExitCode, Failure, messageOf } from '../util/failure.js';
 import { notifyServiceManager } from '../util/service-manager.js';
@@ -32,6 +33,7 @@ export interface PrdOptions {
   prHelperEndpoint: PrdEndpoint | undefined;
   /** Permission bits of the sockets bound here. */
   socketMode: number;
+  sandbox: SandboxSettings;
 }
 
 export interface PrdParts {
@@ -57,6 +59,8 @@ export async function prd(
 ): Promise<ExitCode> {
   const units = new LogicalUnits(devices, suspender, log);
   await units.openRegistered();
+  // Who suspends maps is a process that is started again when it ends.
+  enterSandbox(addon, options.sandbox, suspender !== undefined);
   const services: SessionServices = { units, log: new PeerLog(log) };
   const listen = (endpoint: PrdEndpoint | undefined, session: OpenSession) => {
     if (endpoint === undefined) return [];
@@ -71,7 +75,8 @@ export async function prd(
       return new PrHelperSession(connection, fds, services);
     }),
   ];
-  log.info({ ...options, suspends: suspender !== undefined }, 'serving');
+  const { endpoint, prHelperEndpoint } = options;
+  log.info({ endpoint, prHelperEndpoint, suspends: suspender !== undefined }, 'serving');
   notifyServiceManager('READY=1');
 
   await aborted(stop);

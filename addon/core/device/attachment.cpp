@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "core/sandbox/sandbox.h"
 #include "core/vhost_user/session.h"
 #include "core/virtio/ring_layout.h"
 
@@ -58,6 +59,10 @@ void Attachment::run() {
   using Kind = AttachmentEvent::Kind;
   ::pthread_setname_np(::pthread_self(), "hf-control");
   std::string reason;
+  if (Status confined = sandbox::confineThread(sandbox::Confined::kControlThread); !confined) {
+    options_.onEvent({Kind::kEnded, confined.error().message});
+    return;
+  }
   for (;;) {
     auto next = source_->next(stop_.get());
     if (!next) reason = next.error().message;
@@ -67,7 +72,6 @@ void Attachment::run() {
     options_.onEvent({Kind::kDisconnected, ended ? std::string() : ended.error().message});
   }
   workers_.clear();
-  source_.reset();
   options_.onEvent({Kind::kEnded, std::move(reason)});
 }
 

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "core/base/clock.h"
+#include "core/sandbox/sandbox.h"
 
 namespace holdfast {
 
@@ -72,6 +73,8 @@ void QueueWorker::run() {
   if (channel) {
     channel_ = std::move(*channel);
     outcome_ = channel_->watch(wake_.get());
+    // Not before: it has its ring now, and never makes another.
+    if (outcome_) outcome_ = sandbox::confineThread(sandbox::Confined::kQueueThread);
   } else {
     outcome_ = channel.error();
   }

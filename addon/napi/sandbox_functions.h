@@ -1,0 +1,10 @@
+#pragma once
+
+#include <napi.h>
+
+namespace holdfast::js {
+
+/// `confine` of addon.ts.
+void confine(const Napi::CallbackInfo& info);
+
+}  // namespace holdfast::js
