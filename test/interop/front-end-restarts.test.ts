@@ -1,3 +1,3 @@
 import { describeFrontEndRestarts } from './scenarios/front-end-restarts.js';
 
-describeFrontEndRestarts('7.2', '10');
+describeFrontEndRestarts(['7.2', '10']);

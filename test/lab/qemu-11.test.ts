@@ -5,12 +5,13 @@ import { describeGuestRestarts } from '../interop/scenarios/guest-restarts.js';
 import { describeLargeSectors } from '../interop/scenarios/large-sectors.js';
 import { describeQemuConfigs } from '../interop/scenarios/qemu-configs.js';
 import { describeReadOnlyDisk } from '../interop/scenarios/read-only-disk.js';
+import { rounds } from './support/rounds.js';
 
 describeGuestDisk('11');
 describeReadOnlyDisk('11');
 describeLargeSectors('11');
 describeBootFromDisk('11');
-describeGuestRestarts('11', 2);
+describeGuestRestarts('11', 2, rounds(20));
 describeQemuConfigs(
   '11',
   ['plain.cfg', 'multiqueue.cfg', 'read-only.cfg', 'reconnect-ms.cfg'],

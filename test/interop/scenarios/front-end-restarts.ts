@@ -4,13 +4,14 @@ import { type QemuVersion, vhostUserBlk } from '../../support/qemu-guest.js';
 import { useRig } from '../../support/rig.js';
 import { readNote, startLoad, writeNote } from './busy-disk.js';
 
-const restarts = 20;
-
 /**
  * QEMUs, of each version in turn, that come and go on one socket and are ended in every way there
  * is while the disk is at work.
  */
-export function describeFrontEndRestarts(...versions: [QemuVersion, ...QemuVersion[]]): void {
+export function describeFrontEndRestarts(
+  versions: readonly [QemuVersion, ...QemuVersion[]],
+  restarts = 20,
+): void {
   describe(`a back end whose QEMU ${versions.join(', ')} is restarted`, () => {
     const rig = useRig();
 

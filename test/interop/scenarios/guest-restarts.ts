@@ -5,10 +5,8 @@ import { type QemuGuest, type QemuVersion, vhostUserBlk } from '../../support/qe
 import { useRig } from '../../support/rig.js';
 import { readNote, startLoad, writeNote } from './busy-disk.js';
 
-const restarts = 20;
-
 /** A guest with a queue for each processor that is reset or reboots while its disk is at work. */
-export function describeGuestRestarts(version: QemuVersion, cpus: number): void {
+export function describeGuestRestarts(version: QemuVersion, cpus: number, restarts = 20): void {
   describe(`a guest of QEMU ${version} with ${cpus} queues that starts again`, () => {
     const rig = useRig();
     let backEnd: BackEnd;
