@@ -52,7 +52,13 @@ export class Auditor {
     if (situation === undefined) this.#verified = false;
     this.#openGate();
     if (unsettled.pending) requestAudit('now');
-    else if (situation === undefined || this.#isRepairable(situation)) requestAudit('later');
+    else if (
+      situation === undefined ||
+      this.#isRepairable(situation) ||
+      this.#mayAnswerAgain(situation)
+    ) {
+      requestAudit('later');
+    }
   }
 
   async audit(): Promise<void> {
@@ -100,7 +106,7 @@ export class Auditor {
     const waits = this.#isRepairable(end.situation) && !repaired;
     if (!waits) this.#judge(ledger.intent && end.situation, repaired);
     this.#openGate();
-    return !waits && !this.mustJudge;
+    return !waits && !this.mustJudge && !this.#mayAnswerAgain(end.situation);
   }
 
   async #look(deadline: number): Promise<Look | undefined> {
@@ -186,6 +192,19 @@ export class Auditor {
     const key = this.#options.ledger.intent?.key;
     if (key === undefined || isForeign(situation, key)) return false;
     return witnesses(situation, key).length > 0 && lacking(situation, key).length > 0;
+  }
+
+  /**
+   * Whether a path that the host takes for reachable does not answer and lacks the guest's key: if it
+   * was away for a moment only, nobody tells when it is back.
+   */
+  #mayAnswerAgain(situation: Situation): boolean {
+    const key = this.#options.ledger.intent?.key;
+    if (key === undefined || isForeign(situation, key)) return false;
+    const { expected } = this.#options.access;
+    return situation.paths.some(
+      (path) => !path.usable && expected.has(path.id) && path.key !== key,
+    );
   }
 
   #situation({ view, usable }: Look): Situation {

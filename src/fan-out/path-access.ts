@@ -81,6 +81,13 @@ export class PathAccess {
     return ids.length > 0 ? [hostPathId] : [];
   }
 
+  /** Of these, those that the host takes for reachable, whether they answer or not. */
+  get expected(): ReadonlySet<PathId> {
+    const paths = this.#source.paths().filter(({ state }) => state !== 'down');
+    if (this.#limits?.hostWide !== true) return new Set(paths.map(({ id }) => id));
+    return new Set(paths.length > 0 ? [hostPathId] : []);
+  }
+
   /** What the host itself knows of the path's port. */
   initiatorOf(pathId: PathId): TransportId | undefined {
     return this.#source.paths().find(({ id }) => id === pathId)?.initiator;

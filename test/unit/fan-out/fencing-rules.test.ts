@@ -85,6 +85,16 @@ describe('rule 8: repair by witness only', () => {
     expect(world.gate.log).toContain('drain');
   });
 
+  it('registers a path that was away for a moment, though nobody says that it is back', async () => {
+    world.path('b').condition = 'down';
+    await world.registered();
+    expect(world.array.text).toBe('a 0x1');
+    world.path('b').condition = 'works';
+    await world.pass(5_000);
+    expect(world.array.text).toBe('a 0x1 b 0x1');
+    expect(world.gate.isOpen).toBe(true);
+  });
+
   it('registers nothing without one', async () => {
     await holding();
     await world.fail('b');
