@@ -118,7 +118,7 @@ Result<uint8_t> BlkDriver::run(uint32_t type, uint64_t sector, std::span<const s
   const Buffer withoutData[] = {own->header, own->status};
   const std::span<const Buffer> chain =
       size == 0 ? std::span<const Buffer>(withoutData) : std::span<const Buffer>(withData);
-  if (Result<SplitRing::Used> used = submitAndWait(chain, queue); !used) return used.error();
+  if (Result<Used> used = submitAndWait(chain, queue); !used) return used.error();
   if (!in.empty()) std::memcpy(in.data(), data, in.size());
   return statusOf(*own);
 }

@@ -22,7 +22,9 @@ Status Driver::negotiate(uint64_t deviceFeatures) {
   }
   const Result<uint64_t> offered = connection_.getFeatures();
   if (!offered) return offered.error();
-  features_ = *offered & options_.features & (deviceFeatures | kTransportFeatures);
+  const uint64_t known =
+      deviceFeatures | kTransportFeatures | (options_.packed ? 1ULL << kFeaturePacked : 0);
+  features_ = *offered & options_.features & known;
 
   uint64_t maxQueues = 1;
   if ((features_ & kProtocolFeaturesBit) != 0) {
@@ -55,8 +57,10 @@ Status Driver::start() {
 
   const bool enable = (features_ & kProtocolFeaturesBit) != 0;
   for (uint16_t index = 0; index < options_.numQueues; ++index) {
-    Result<Virtqueue> queue =
-        Virtqueue::create(memory_, index, options_.queueSize, hasFeature(kFeatureEventIndex));
+    Result<Virtqueue> queue = Virtqueue::create(memory_, index,
+                                                {.size = options_.queueSize,
+                                                 .eventIndex = hasFeature(kFeatureEventIndex),
+                                                 .packed = hasFeature(kFeaturePacked)});
     if (!queue) return queue.error();
     queues_.push_back(std::move(*queue));
     if (Status s = queues_.back().start(connection_, enable); !s) return s;
@@ -74,12 +78,12 @@ Status Driver::shareMemory() {
   return {};
 }
 
-Result<SplitRing::Used> Driver::submitAndWait(std::span<const Buffer> chain, uint16_t queue) {
+Result<Used> Driver::submitAndWait(std::span<const Buffer> chain, uint16_t queue) {
   Virtqueue& virtqueue = queues_[queue];
   const std::optional<uint16_t> head = virtqueue.ring().add(chain);
   if (!head) return Error{ENOSPC, "the chain does not fit the ring"};
   virtqueue.publish();
-  Result<SplitRing::Used> used = virtqueue.popWait();
+  Result<Used> used = virtqueue.popWait();
   if (used && used->head != *head) return Error{EPROTO, "another chain came back"};
   return used;
 }

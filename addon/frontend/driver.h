@@ -19,6 +19,8 @@ struct DriverOptions {
   uint16_t queueSize = 128;
   /// Of the features this driver knows and the back end offers, those to acknowledge.
   uint64_t features = ~0ULL;
+  /// Acknowledge packed rings where they are offered.
+  bool packed = false;
   uint64_t protocolFeatures = ~0ULL;
   /// Bytes of guest memory in one region at guest address 0, for rings and requests. 0: the caller
   /// adds regions to memory() between open() and start().
@@ -48,7 +50,7 @@ class Driver {
 
   /// Sends any chain on `queue` and waits for its used element; Error ETIMEDOUT, or EPROTO if
   /// another head comes back.
-  Result<SplitRing::Used> submitAndWait(std::span<const Buffer> chain, uint16_t queue = 0);
+  Result<Used> submitAndWait(std::span<const Buffer> chain, uint16_t queue = 0);
 
  protected:
   Driver(Connection connection, DriverOptions options)

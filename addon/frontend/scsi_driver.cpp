@@ -132,7 +132,7 @@ Result<ScsiResult> ScsiDriver::execute(const ScsiLun& lun, std::span<const uint8
   std::copy(out.begin(), out.end(), data.begin());
   std::copy(in.begin(), in.end(), data.begin());
 
-  const Result<SplitRing::Used> used = submitAndWait(chainOf(request), index);
+  const Result<Used> used = submitAndWait(chainOf(request), index);
   if (!used) return used.error();
   std::copy_n(data.begin(), in.size(), in.begin());
   return resultOf(request, used->writtenBytes);
@@ -159,7 +159,7 @@ Result<ScsiDriver::Function> ScsiDriver::submitFunction(uint32_t subtype, const 
 Result<uint8_t> ScsiDriver::manageTask(uint32_t subtype, const ScsiLun& lun, uint64_t tag) {
   const Result<Function> function = submitFunction(subtype, lun, tag);
   if (!function) return function.error();
-  const Result<SplitRing::Used> used = queue(kControlQueue).popWait();
+  const Result<Used> used = queue(kControlQueue).popWait();
   if (!used) return used.error();
   if (used->head != function->head) return Error{EPROTO, "another chain came back"};
   return std::to_integer<uint8_t>(*function->response);
@@ -179,7 +179,7 @@ Status ScsiDriver::offerEventBuffers(unsigned count) {
 }
 
 Result<virtio_scsi_event> ScsiDriver::nextEvent() {
-  const Result<SplitRing::Used> used = queue(kEventQueue).popWait();
+  const Result<Used> used = queue(kEventQueue).popWait();
   if (!used) return used.error();
   const auto found = std::find_if(eventBuffers_.begin(), eventBuffers_.end(),
                                   [&](const auto& entry) { return entry.first == used->head; });

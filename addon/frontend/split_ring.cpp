@@ -62,11 +62,12 @@ std::optional<uint16_t> SplitRing::add(std::span<const Buffer> chain) {
 }
 
 std::optional<uint16_t> SplitRing::addIndirect(std::span<const Buffer> chain, uint64_t table,
-                                               Descriptor* tableHost) {
+                                               void* tableHost) {
   if (chain.empty() || freeCount_ == 0) return std::nullopt;
+  auto* entries = static_cast<Descriptor*>(tableHost);
   for (size_t i = 0; i < chain.size(); ++i) {
-    tableHost[i] = {chain[i].guestAddr, chain[i].size, flagsOf(chain[i], i + 1 == chain.size()),
-                    static_cast<uint16_t>(i + 1)};
+    entries[i] = {chain[i].guestAddr, chain[i].size, flagsOf(chain[i], i + 1 == chain.size()),
+                  static_cast<uint16_t>(i + 1)};
   }
   const uint16_t head = firstFree_;
   firstFree_ = nextFree_[head];
@@ -98,7 +99,7 @@ bool SplitRing::publish() {
   return crossed(event, published_, before);
 }
 
-std::optional<SplitRing::Used> SplitRing::pop() {
+std::optional<Used> SplitRing::pop() {
   if (!hasUsed()) return std::nullopt;
   const UsedElement element = usedEntry(static_cast<uint16_t>(lastUsed_ & (size_ - 1)));
   ++lastUsed_;

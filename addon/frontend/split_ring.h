@@ -1,96 +1,48 @@
 #pragma once
 
 #include <atomic>
-#include <cstddef>
 #include <cstdint>
-#include <optional>
-#include <span>
 #include <vector>
 
-#include "core/base/status.h"
-#include "frontend/guest_memory.h"
+#include "frontend/ring.h"
 
 namespace holdfast::frontend {
-
-/// The ring's structures as the device reads them (virtio 1.x, "Split Virtqueues").
-struct Descriptor {
-  uint64_t guestAddr = 0;
-  uint32_t size = 0;
-  uint16_t flags = 0;
-  uint16_t next = 0;
-};
-static_assert(sizeof(Descriptor) == 16);
 
 struct UsedElement {
   uint32_t id = 0;
   uint32_t size = 0;
 };
 
-inline constexpr uint16_t kDescriptorNext = 1;
-inline constexpr uint16_t kDescriptorWrite = 2;
-inline constexpr uint16_t kDescriptorIndirect = 4;
 inline constexpr uint16_t kAvailableNoInterrupt = 1;
 inline constexpr uint16_t kUsedNoNotify = 1;
 
-/// Feature bits of the ring itself.
-inline constexpr unsigned kFeatureIndirect = 28;
-inline constexpr unsigned kFeatureEventIndex = 29;
-
-/// One descriptor's worth of guest memory.
-struct Buffer {
-  uint64_t guestAddr = 0;
-  uint32_t size = 0;
-  bool writable = false;  // by the device
-};
-
-/// The driver's side of a split virtqueue (virtio 1.x, "Split Virtqueues"). add() and pop() keep
-/// the books of a well-behaved driver; the raw accessors reach every field, for a hostile one. A
-/// ring is used by one thread at a time. Little-endian hosts only, as the back end.
-class SplitRing {
+/// The driver's side of a split virtqueue (virtio 1.x, "Split Virtqueues"). The raw accessors
+/// reach every field, for a hostile driver.
+class SplitRing final : public Ring {
  public:
-  /// Guest addresses of the three parts.
-  struct Layout {
-    uint64_t descriptors = 0;
-    uint64_t available = 0;
-    uint64_t used = 0;
-  };
-  struct Used {
-    uint32_t head = 0;
-    uint32_t writtenBytes = 0;
-    bool ours = false;  // a chain of add() that was in flight
-  };
-
   /// Allocates and zeroes a ring of `size` descriptors (a power of two up to 32768) in `memory`,
   /// which must outlive it. `eventIndex`: VIRTIO_F_EVENT_IDX is negotiated.
   static Result<SplitRing> create(GuestMemory& memory, uint16_t size, bool eventIndex);
 
-  uint16_t size() const { return size_; }
-  const Layout& layout() const { return layout_; }
-  uint16_t freeDescriptors() const { return freeCount_; }
+  uint16_t size() const override { return size_; }
+  const RingLayout& layout() const override { return layout_; }
+  uint32_t initialBase() const override { return 0; }
+  uint16_t freeDescriptors() const override { return freeCount_; }
 
-  /// Writes `chain` into free descriptors and puts its head into the available ring; not visible
-  /// before publish(). Null when there are too few free descriptors or the chain is empty.
-  std::optional<uint16_t> add(std::span<const Buffer> chain);
-  /// As add(), with the chain in an indirect table of 16 bytes a buffer at guest address `table`,
-  /// `tableHost` in this process. Takes one descriptor.
+  std::optional<uint16_t> add(std::span<const Buffer> chain) override;
   std::optional<uint16_t> addIndirect(std::span<const Buffer> chain, uint64_t table,
-                                      Descriptor* tableHost);
+                                      void* tableHost) override;
   /// Puts any number into the next slot of the available ring; takes no descriptor.
   void addHead(uint16_t head);
-  /// Shows the device everything added. Returns whether it wants a kick for it: by EVENT_IDX if
-  /// negotiated, else by VRING_USED_F_NO_NOTIFY.
-  bool publish();
+  bool publish() override;
 
-  /// The next used element, its descriptors freed; null when there is none. An id that no chain of
-  /// add() has is returned as it is and frees nothing.
-  std::optional<Used> pop();
-  bool hasUsed() const { return loadUsedIndex() != lastUsed_; }
-  /// Asks for an interrupt on the next used element. Returns false if one is there already: pop it
-  /// instead of sleeping.
-  bool armInterrupt();
-  /// Asks for none. With EVENT_IDX there is nothing to do: an interrupt once given isn't repeated
-  /// before armInterrupt().
-  void disarmInterrupt();
+  std::optional<Used> pop() override;
+  bool hasUsed() const override { return loadUsedIndex() != lastUsed_; }
+  uint16_t usedCount() const override { return static_cast<uint16_t>(loadUsedIndex() - lastUsed_); }
+  bool armInterrupt() override;
+  /// With EVENT_IDX there is nothing to do: an interrupt once given isn't repeated before
+  /// armInterrupt().
+  void disarmInterrupt() override;
 
   // Raw access.
   Descriptor& descriptor(uint16_t index) { return descriptors_[index]; }
@@ -117,7 +69,7 @@ class SplitRing {
 
   uint16_t size_;
   bool eventIndex_;
-  Layout layout_;
+  RingLayout layout_;
   Descriptor* descriptors_ = nullptr;
   uint16_t* available_ = nullptr;
   uint16_t* used_ = nullptr;

@@ -15,11 +15,18 @@ UniqueFd makeEventFd() {
   return UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 }
 
+template <typename Layout>
+Result<std::unique_ptr<Ring>> makeRing(GuestMemory& memory, const Virtqueue::Options& options) {
+  Result<Layout> ring = Layout::create(memory, options.size, options.eventIndex);
+  if (!ring) return ring.error();
+  return std::unique_ptr<Ring>(std::make_unique<Layout>(std::move(*ring)));
+}
+
 }  // namespace
 
-Result<Virtqueue> Virtqueue::create(GuestMemory& memory, uint16_t index, uint16_t size,
-                                    bool eventIndex) {
-  Result<SplitRing> ring = SplitRing::create(memory, size, eventIndex);
+Result<Virtqueue> Virtqueue::create(GuestMemory& memory, uint16_t index, const Options& options) {
+  Result<std::unique_ptr<Ring>> ring =
+      options.packed ? makeRing<PackedRing>(memory, options) : makeRing<SplitRing>(memory, options);
   if (!ring) return ring.error();
   Virtqueue queue(index, std::move(*ring), memory);
   queue.kick_ = makeEventFd();
@@ -33,7 +40,7 @@ Status Virtqueue::start(Connection& connection, bool enable) {
   const auto frontendAddr = [&](uint64_t guestAddr) {
     return reinterpret_cast<uintptr_t>(memory_->hostAddr(guestAddr));
   };
-  const SplitRing::Layout& layout = ring_.layout();
+  const RingLayout& layout = ring_->layout();
   const VringAddresses addresses{index_,
                                  0,
                                  frontendAddr(layout.descriptors),
@@ -42,7 +49,7 @@ Status Virtqueue::start(Connection& connection, bool enable) {
                                  0};
   if (Status s = connection.setVringCall(index_, callFd()); !s) return s;
   if (Status s = connection.setVringErr(index_, errFd()); !s) return s;
-  if (Status s = connection.setVringNum(index_, ring_.size()); !s) return s;
+  if (Status s = connection.setVringNum(index_, ring_->size()); !s) return s;
   if (Status s = connection.setVringBase(index_, base_); !s) return s;
   if (Status s = connection.setVringAddr(addresses); !s) return s;
   if (Status s = connection.setVringKick(index_, kickFd()); !s) return s;
@@ -56,7 +63,7 @@ Result<uint32_t> Virtqueue::stop(Connection& connection) {
 }
 
 void Virtqueue::publish() {
-  if (ring_.publish()) kick();
+  if (ring_->publish()) kick();
 }
 
 void Virtqueue::kick() {
@@ -65,7 +72,7 @@ void Virtqueue::kick() {
 
 Status Virtqueue::waitUsed(std::chrono::milliseconds timeout) {
   const Clock::time_point deadline = Clock::now() + timeout;
-  while (ring_.armInterrupt()) {
+  while (ring_->armInterrupt()) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
     if (left <= 0) return Error{ETIMEDOUT, "no request was completed in time"};
     pollfd entry{call_.get(), POLLIN, 0};
@@ -75,13 +82,13 @@ Status Virtqueue::waitUsed(std::chrono::milliseconds timeout) {
     eventfd_t count;
     ::eventfd_read(call_.get(), &count);
   }
-  ring_.disarmInterrupt();
+  ring_->disarmInterrupt();
   return {};
 }
 
-Result<SplitRing::Used> Virtqueue::popWait(std::chrono::milliseconds timeout) {
+Result<Used> Virtqueue::popWait(std::chrono::milliseconds timeout) {
   while (true) {
-    if (const std::optional<SplitRing::Used> used = ring_.pop()) return *used;
+    if (const std::optional<Used> used = ring_->pop()) return *used;
     if (Status ready = waitUsed(timeout); !ready) return ready.error();
   }
 }

@@ -2,11 +2,13 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <utility>
 
 #include "core/base/status.h"
 #include "core/base/unique_fd.h"
 #include "frontend/connection.h"
+#include "frontend/packed_ring.h"
 #include "frontend/split_ring.h"
 
 namespace holdfast::frontend {
@@ -14,18 +16,26 @@ namespace holdfast::frontend {
 /// A ring with its eventfds, and its life on a connection.
 class Virtqueue {
  public:
-  /// Allocates the ring in `memory` (see SplitRing::create) and makes the eventfds.
-  static Result<Virtqueue> create(GuestMemory& memory, uint16_t index, uint16_t size,
-                                  bool eventIndex);
+  struct Options {
+    uint16_t size = 128;      // descriptors
+    bool eventIndex = false;  // EVENT_IDX is negotiated
+    bool packed = false;      // RING_PACKED is negotiated
+  };
+
+  /// Allocates the ring in `memory` and makes the eventfds. Errors: see SplitRing::create.
+  static Result<Virtqueue> create(GuestMemory& memory, uint16_t index, const Options& options);
 
   uint16_t index() const { return index_; }
-  SplitRing& ring() { return ring_; }
+  Ring& ring() { return *ring_; }
+  /// The ring of a queue that was created with this layout.
+  SplitRing& split() { return static_cast<SplitRing&>(*ring_); }
+  PackedRing& packed() { return static_cast<PackedRing&>(*ring_); }
   int kickFd() const { return kick_.get(); }
   int callFd() const { return call_.get(); }
   int errFd() const { return err_.get(); }
 
-  /// CALL, ERR, NUM, BASE, ADDR, KICK and, with `enable`, ENABLE=1. The base is 0, or what the last
-  /// stop() returned.
+  /// CALL, ERR, NUM, BASE, ADDR, KICK and, with `enable`, ENABLE=1. The base is the ring's initial
+  /// one, or what the last stop() returned.
   Status start(Connection& connection, bool enable = true);
   /// GET_VRING_BASE: the back end has drained when it returns. Returns the base.
   Result<uint32_t> stop(Connection& connection);
@@ -37,16 +47,15 @@ class Virtqueue {
   /// interrupt armed. Error: ETIMEDOUT.
   Status waitUsed(std::chrono::milliseconds timeout);
   /// The next used element, waiting for it. Error: ETIMEDOUT.
-  Result<SplitRing::Used> popWait(
-      std::chrono::milliseconds timeout = MessageSocket::kDefaultTimeout);
+  Result<Used> popWait(std::chrono::milliseconds timeout = MessageSocket::kDefaultTimeout);
 
  private:
-  Virtqueue(uint16_t index, SplitRing ring, const GuestMemory& memory)
-      : index_(index), ring_(std::move(ring)), memory_(&memory) {}
+  Virtqueue(uint16_t index, std::unique_ptr<Ring> ring, const GuestMemory& memory)
+      : index_(index), base_(ring->initialBase()), ring_(std::move(ring)), memory_(&memory) {}
 
   uint16_t index_;
-  uint32_t base_ = 0;
-  SplitRing ring_;
+  uint32_t base_;
+  std::unique_ptr<Ring> ring_;
   const GuestMemory* memory_;
   UniqueFd kick_;
   UniqueFd call_;

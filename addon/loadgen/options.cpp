@@ -40,6 +40,7 @@ Driver
                        poll (spins on the used index)             interrupt
   --no-indirect        don't negotiate indirect descriptors
   --no-event-idx       don't negotiate EVENT_IDX
+  --packed             packed rings instead of split ones
   --no-flush           blk: don't negotiate FLUSH, so that writes are write-through
 Machine
   --cpu LIST           pin all threads to these CPUs, e.g. 1 or 1,3
@@ -135,6 +136,7 @@ constexpr Row kRows[] = {
     {"completion", true, [](auto text, auto& o) { return parseCompletion(text, o.completion); }},
     {"no-indirect", false, [](auto, auto& o) { o.indirect = false; return Status(); }},
     {"no-event-idx", false, [](auto, auto& o) { o.eventIndex = false; return Status(); }},
+    {"packed", false, [](auto, auto& o) { o.packed = true; return Status(); }},
     {"no-flush", false, [](auto, auto& o) { o.flush = false; return Status(); }},
     {"cpu", true, [](auto text, auto& o) { return parseCpus(text, o.cpus); }},
     {"server-pid", true, [](auto text, auto& o) { return parseNumber(text, 1, 1 << 22, o.serverPid); }},

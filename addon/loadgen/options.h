@@ -43,6 +43,7 @@ struct Options {
   bool indirect = true;
   bool eventIndex = true;
   bool flush = true;
+  bool packed = false;
   std::vector<int> cpus;
   uint64_t seed = 1;
   /// A process whose CPU time is taken over the measured window; 0: none.

@@ -180,7 +180,7 @@ void QueueLoad::submit(Workload::Operation operation, uint64_t startNs) {
                   firstSector_ * kSectorSize + slot.block * options_.blockSize, options_.blockSize);
 
   const std::vector<frontend::Buffer>& chain = slot.read ? slot.readChain : slot.writeChain;
-  frontend::SplitRing& ring = queue_.ring();
+  frontend::Ring& ring = queue_.ring();
   const std::optional<uint16_t> head =
       indirect_ ? ring.addIndirect(chain, slot.table, slot.tableHost) : ring.add(chain);
   if (!head) return fail({ENOSPC, "the ring is smaller than the depth"});
@@ -195,10 +195,9 @@ void QueueLoad::publish(uint64_t now) {
 
 void QueueLoad::reap(uint64_t now) {
   // What comes in meanwhile is left for the next turn, so that new requests are on their way early.
-  const auto ready =
-      static_cast<uint16_t>(queue_.ring().loadUsedIndex() - queue_.ring().lastUsed());
+  const uint16_t ready = queue_.ring().usedCount();
   for (uint16_t i = 0; i < ready; ++i) {
-    const std::optional<frontend::SplitRing::Used> used = queue_.ring().pop();
+    const std::optional<frontend::Used> used = queue_.ring().pop();
     if (!used || !used->ours) {
       return fail({EPROTO, "the back end used a head that was not in flight"});
     }

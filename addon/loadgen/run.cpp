@@ -42,6 +42,7 @@ Result<std::unique_ptr<Device>> connect(const Options& options) {
   frontend::DriverOptions driver;
   driver.numQueues = options.queues;
   driver.queueSize = static_cast<uint16_t>(ringSize);
+  driver.packed = options.packed;
   if (!options.indirect) driver.features &= ~(1ULL << frontend::kFeatureIndirect);
   if (!options.eventIndex) driver.features &= ~(1ULL << frontend::kFeatureEventIndex);
   driver.scratchSize = 4096;
@@ -54,6 +55,9 @@ Result<std::unique_ptr<Device>> connect(const Options& options) {
   Result<std::unique_ptr<Device>> device = Device::connect(options, driver);
   if (device && options.indirect && !(*device)->driver().hasFeature(frontend::kFeatureIndirect)) {
     return Error{ENOTSUP, "the back end has no indirect descriptors: say --no-indirect"};
+  }
+  if (device && options.packed && !(*device)->driver().hasFeature(frontend::kFeaturePacked)) {
+    return Error{ENOTSUP, "the back end has no packed rings"};
   }
   return device;
 }

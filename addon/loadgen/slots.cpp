@@ -40,7 +40,7 @@ Result<Slots> Slots::create(frontend::GuestMemory& memory, const Options& option
     slot.answer = memory.hostAddr(answer.guestAddr);
     slot.data = {memory.hostAddr(*data), options.blockSize};
     slot.table = *control;
-    slot.tableHost = reinterpret_cast<frontend::Descriptor*>(memory.hostAddr(*control));
+    slot.tableHost = memory.hostAddr(*control);
     slot.readChain.push_back(header);
     slot.writeChain.push_back(header);
     if (form.answerFirst) slot.readChain.push_back(answer);

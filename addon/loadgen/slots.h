@@ -19,7 +19,7 @@ struct Slot {
   std::byte* answer = nullptr;
   std::span<std::byte> data;
   uint64_t table = 0;  // guest address of the indirect table
-  frontend::Descriptor* tableHost = nullptr;
+  std::byte* tableHost = nullptr;
   std::vector<frontend::Buffer> readChain, writeChain;
 
   uint64_t startNs = 0;

@@ -26,7 +26,7 @@ void checkServes(BlkDriver& driver, uint16_t queue = 0) {
 /// Puts a chain that the test wrote by hand at `head` and waits for its head to come back.
 uint32_t sendHead(BlkDriver& driver, uint16_t head) {
   frontend::Virtqueue& queue = driver.queue(0);
-  queue.ring().addHead(head);
+  queue.split().addHead(head);
   queue.publish();
   const auto used = queue.popWait();
   REQUIRE_MESSAGE(used.ok(), (used.ok() ? "" : used.error().message));
@@ -49,7 +49,7 @@ TEST_CASE(
   auto driver = fixture.driver();
   auto request = driver->makeRequest(VIRTIO_BLK_T_IN, 0, 512, true);
   REQUIRE(request.ok());
-  frontend::SplitRing& ring = driver->queue(0).ring();
+  frontend::SplitRing& ring = driver->queue(0).split();
   const auto header = [&](uint16_t next) {
     return Descriptor{request->header.guestAddr, 16, frontend::kDescriptorNext, next};
   };
@@ -178,7 +178,7 @@ TEST_CASE("ring: indirect tables are followed, also unnegotiated, also across me
       {request->status.guestAddr, 1, frontend::kDescriptorWrite, 0}};
   const auto* bytes = reinterpret_cast<const std::byte*>(entries);
   for (size_t i = 0; i < sizeof entries; ++i) *blk.memory().hostAddr(table + i) = bytes[i];
-  frontend::SplitRing& ring = blk.queue(0).ring();
+  frontend::SplitRing& ring = blk.queue(0).split();
   const uint16_t head = static_cast<uint16_t>(ring.size() - 1);
   ring.descriptor(head) = {table, sizeof entries, frontend::kDescriptorIndirect, 0};
   CHECK(sendHead(blk, head) == 513);
@@ -195,7 +195,7 @@ TEST_CASE("ring: indirect tables are followed, also unnegotiated, also across me
 TEST_CASE("ring: an available index that jumps, or a head beyond the table, ends this ring only") {
   BlkFixture fixture;
   auto driver = fixture.driver({.numQueues = 2});
-  frontend::SplitRing& ring = driver->queue(0).ring();
+  frontend::SplitRing& ring = driver->queue(0).split();
   SUBCASE("index jumps by more than the ring") {
     ring.availableIndex() = static_cast<uint16_t>(ring.nextAvailable() + ring.size() + 1);
     driver->queue(0).kick();
@@ -216,7 +216,7 @@ TEST_CASE("ring: an available index that jumps, or a head beyond the table, ends
 TEST_CASE("ring: the used index belongs to the device, whatever the guest writes there") {
   BlkFixture fixture;
   auto driver = fixture.driver();
-  frontend::SplitRing& ring = driver->queue(0).ring();
+  frontend::SplitRing& ring = driver->queue(0).split();
   const uint16_t before = ring.loadUsedIndex();
   ring.usedIndex() = static_cast<uint16_t>(before + 77);
   ring.usedIndex() = before;
@@ -228,7 +228,7 @@ TEST_CASE("ring: the same head again while it is in flight comes back twice") {
   BlkFixture fixture;
   auto driver = fixture.driver();
   auto request = driver->makeRequest(VIRTIO_BLK_T_IN, 0, 512, true);
-  frontend::SplitRing& ring = driver->queue(0).ring();
+  frontend::SplitRing& ring = driver->queue(0).split();
   const auto head = ring.add(std::vector<Buffer>{request->header, request->data, request->status});
   REQUIRE(head);
   ring.addHead(*head);
@@ -242,14 +242,16 @@ TEST_CASE("ring: the same head again while it is in flight comes back twice") {
 }
 
 TEST_CASE("ring: a full ring of requests completes, each exactly once") {
-  for (const bool eventIndex : {true, false}) {
+  for (const auto& [packed, eventIndex] : test::kRingKinds) {
+    CAPTURE(packed);
+    CAPTURE(eventIndex);
     BlkFixture fixture;
-    frontend::BlkDriverOptions options{.queueSize = 1024};
+    frontend::BlkDriverOptions options{.queueSize = 1024, .packed = packed};
     if (!eventIndex) options.features = ~(1ULL << frontend::kFeatureEventIndex);
     auto driver = fixture.driver(options);
     auto request = driver->makeRequest(VIRTIO_BLK_T_IN, 0, 512, true);
     for (int round = 0; round < 3; ++round) {
-      frontend::SplitRing& ring = driver->queue(0).ring();
+      frontend::Ring& ring = driver->queue(0).ring();
       unsigned sent = 0;
       while (ring.add(std::vector<Buffer>{request->header, request->data, request->status})) ++sent;
       CHECK(sent == 341);
@@ -266,7 +268,12 @@ TEST_CASE("ring: a full ring of requests completes, each exactly once") {
 
 TEST_CASE("ring: stop drains, and a restart goes on where it stopped") {
   BlkFixture fixture;
-  auto driver = fixture.driver();
+  bool packed = false;
+  SUBCASE("split") {}
+  SUBCASE("packed") {
+    packed = true;
+  }
+  auto driver = fixture.driver({.packed = packed});
   frontend::Virtqueue& queue = driver->queue(0);
   auto request = driver->makeRequest(VIRTIO_BLK_T_IN, 0, 4096, true);
   for (int round = 0; round < 50; ++round) {
@@ -278,7 +285,10 @@ TEST_CASE("ring: stop drains, and a restart goes on where it stopped") {
     const auto base = queue.stop(driver->connection());
     REQUIRE(base.ok());
     const uint16_t served = static_cast<uint16_t>(*base);
-    CHECK(queue.ring().loadUsedIndex() == served);
+    if (packed)
+      CHECK(served == *base >> 16);  // nothing between what is available and what is used
+    else
+      CHECK(queue.split().loadUsedIndex() == served);
     CHECK(fixture.attachment().inFlight() == 0);
     REQUIRE(queue.start(driver->connection()).ok());
     for (unsigned i = 0; i < sent; ++i) REQUIRE(queue.popWait().ok());
@@ -298,7 +308,7 @@ TEST_CASE("ring: a call fd that is exchanged while the ring runs is signalled at
 TEST_CASE("ring: a disconnect with requests in flight drains, the next front end is served") {
   BlkFixture fixture;
   for (int round = 0; round < 20; ++round) {
-    auto driver = fixture.driver({.numQueues = 2});
+    auto driver = fixture.driver({.numQueues = 2, .packed = round % 2 == 1});
     for (uint16_t q = 0; q < 2; ++q) {
       auto request = driver->makeRequest(VIRTIO_BLK_T_IN, 0, 4096, true);
       for (int i = 0; i < 32; ++i)
@@ -345,9 +355,13 @@ TEST_CASE("ring: memory that a ring lies in can't be taken away, and the ring go
 
 TEST_CASE("ring: polling and sleeping workers serve alike") {
   for (const int64_t poll : {int64_t{0}, int64_t{50'000}}) {
-    BlkFixture fixture({.pollNanoseconds = poll});
-    auto driver = fixture.driver();
-    for (int i = 0; i < 2000; ++i) checkServes(*driver);
+    for (const auto& [packed, eventIndex] : test::kRingKinds) {
+      BlkFixture fixture({.pollNanoseconds = poll});
+      frontend::BlkDriverOptions options{.packed = packed};
+      if (!eventIndex) options.features = ~(1ULL << frontend::kFeatureEventIndex);
+      auto driver = fixture.driver(options);
+      for (int i = 0; i < 1000; ++i) checkServes(*driver);
+    }
   }
 }
 

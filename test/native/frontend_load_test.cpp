@@ -268,6 +268,11 @@ TEST_CASE("load: what the device can't do is refused before any request") {
   options = loadOn(other);
   options.range = 16384;
   CHECK(runLoad(options).error().message == "--range is larger than the device");
+
+  RamBackEnd split(8192);
+  options = loadOn(split);
+  options.packed = true;
+  CHECK(runLoad(options).error().message == "the back end has no packed rings");
 }
 
 }  // namespace

@@ -94,7 +94,8 @@ class LoadedDisk {
 
 TEST_CASE("scsi load: every way to drive a queue moves the right data") {
   for (const Completion completion : {Completion::kInterrupt, Completion::kPoll}) {
-    for (const bool indirect : {true, false}) {
+    for (const auto& [packed, indirect] : test::kRingKinds) {
+      CAPTURE(packed);
       CAPTURE(indirect);
       LoadedDisk disk;
       Options options = disk.options();
@@ -106,6 +107,7 @@ TEST_CASE("scsi load: every way to drive a queue moves the right data") {
       options.queues = 2;
       options.depth = 8;
       options.segments = 4;
+      options.packed = packed;
       const auto report = disk.run(options);
       REQUIRE(report.ok());
       CHECK(report->tally.errors == 0);

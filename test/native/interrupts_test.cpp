@@ -33,14 +33,16 @@ void takeInterrupted(frontend::Virtqueue& queue, unsigned count) {
 
 TEST_CASE("interrupts: a backlog is answered in batches, what follows it at once") {
   constexpr unsigned kLastTurns = Virtqueue::kBacklog / QueueWorker::kTurn + 1;
-  for (const bool eventIndex : {true, false}) {
+  for (const auto& [packed, eventIndex] : test::kRingKinds) {
     // The fewer are less than a batch.
     for (const unsigned requests : {1000u, Virtqueue::kSignalBatch - 1u}) {
+      CAPTURE(packed);
       CAPTURE(eventIndex);
       CAPTURE(requests);
       BlkFixture fixture;
-      auto driver = fixture.driver(
-          {.queueSize = 4096, .features = eventIndex ? ~uint64_t{0} : kWithoutEventIndex});
+      auto driver = fixture.driver({.queueSize = 4096,
+                                    .features = eventIndex ? ~uint64_t{0} : kWithoutEventIndex,
+                                    .packed = packed});
       frontend::Virtqueue& queue = driver->queue(0);
       const auto request = driver->makeRequest(VIRTIO_BLK_T_GET_ID, 0, 20, true);
       REQUIRE(request.ok());

@@ -40,8 +40,7 @@ void checkServes(ScsiDriver& driver) {
   CHECK(result->status == 0);
 }
 
-frontend::SplitRing::Used sendChain(ScsiDriver& driver, std::span<const Buffer> chain,
-                                    uint16_t queue = 2) {
+frontend::Used sendChain(ScsiDriver& driver, std::span<const Buffer> chain, uint16_t queue = 2) {
   const auto used = driver.submitAndWait(chain, queue);
   REQUIRE_MESSAGE(used.ok(), (used.ok() ? "" : used.error().message));
   return *used;
@@ -100,7 +99,7 @@ TEST_CASE("scsi requests: chains without room for header or response come back, 
     CHECK(sendChain(*driver, std::vector{header, nowhere}).writtenBytes == 0);
   }
   SUBCASE("readable after writable") {
-    frontend::SplitRing& ring = driver->queue(2).ring();
+    frontend::SplitRing& ring = driver->queue(2).split();
     const auto head = static_cast<uint16_t>(ring.size() - 2);
     ring.descriptor(head) = {response.guestAddr, 108,
                              frontend::kDescriptorWrite | frontend::kDescriptorNext,
@@ -252,7 +251,7 @@ TEST_CASE("scsi requests: a broken ring is given up, the others and the next dri
   ScsiFixture fixture;
   {
     auto driver = fixture.driver();
-    frontend::SplitRing& ring = driver->queue(2).ring();
+    frontend::SplitRing& ring = driver->queue(2).split();
     SUBCASE("the available index jumps") {
       std::atomic_ref<uint16_t>(ring.availableIndex()).store(1000);
     }

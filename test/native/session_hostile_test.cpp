@@ -4,6 +4,7 @@
 
 #include <cerrno>
 
+#include "frontend/ring.h"
 #include "session_fixture.h"
 
 namespace holdfast::test {
@@ -163,6 +164,15 @@ TEST_CASE("hostile session: a base that no split ring has, and an ENABLE of neit
                   .command(Request::kSetVringEnable, bytesOf(VringState{.index = 1, .value = 2}))
                   .ok());
   CHECK(device.takeCalls().empty());
+}
+
+TEST_CASE("hostile session: with packed rings negotiated, sizes and bases are theirs") {
+  FakeDevice device;
+  HostileRun run(device);
+  REQUIRE(run.front().setFeatures(kProtocolFeaturesBit | 1ULL << frontend::kFeaturePacked).ok());
+  for (const uint32_t size : {0U, 32769U, ~0U}) CHECK_FALSE(run.front().setVringNum(1, size).ok());
+  for (const uint32_t size : {1U, 3U, 100U, 32768U}) CHECK(run.front().setVringNum(1, size).ok());
+  CHECK(run.front().setVringBase(1, ~0U).ok());
 }
 
 // --- the stream itself

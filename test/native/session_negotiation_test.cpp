@@ -70,8 +70,13 @@ TEST_CASE("session: bits that were never offered are passed on, as QEMU sends th
   SessionRun run(device);
   run.negotiate();
   const uint64_t anyLayout = 1ULL << 27;
-  CHECK(run.front().setFeatures(kProtocolFeaturesBit | anyLayout).ok());
-  CHECK(device.takeCalls().back() == "setFeatures " + std::to_string((1ULL << 30) + anyLayout));
+  const uint64_t inOrder = 1ULL << 35;
+  const uint64_t notificationData = 1ULL << 38;
+  const uint64_t ringReset = 1ULL << 40;
+  for (const uint64_t unoffered : {anyLayout, inOrder | notificationData | ringReset}) {
+    CHECK(run.front().setFeatures(kProtocolFeaturesBit | unoffered).ok());
+    CHECK(device.takeCalls().back() == "setFeatures " + std::to_string((1ULL << 30) + unoffered));
+  }
 }
 
 TEST_CASE("session: a protocol feature that was never offered ends the connection") {

@@ -24,8 +24,9 @@ export interface QemuOptions {
   runDirectory?: string;
 }
 
-export interface VhostUserBlkOptions {
+export interface VhostUserOptions {
   numQueues?: number;
+  packed?: boolean;
   /** What makes QEMU connect again: see reconnectOption. */
   reconnect?: string;
 }
@@ -41,23 +42,27 @@ const sharedMemory = [
 ];
 
 /** A disk at `socketPath`. */
-export function vhostUserBlk(socketPath: string, options: VhostUserBlkOptions = {}): string[] {
-  const { numQueues, reconnect } = options;
-  const again = reconnect === undefined ? '' : `,${reconnect}`;
-  const queues = numQueues === undefined ? '' : `,num-queues=${numQueues}`;
-  return [
-    ...sharedMemory,
-    ...['-chardev', `socket,id=disk,path=${socketPath}${again}`],
-    ...['-device', `vhost-user-blk-pci,chardev=disk,bootindex=1${queues}`],
-  ];
+export function vhostUserBlk(socketPath: string, options: VhostUserOptions = {}): string[] {
+  return attached('vhost-user-blk-pci,bootindex=1', 'num-queues', socketPath, options);
 }
 
 /** A controller with what is served at `socketPath`. */
-export function vhostUserScsi(socketPath: string): string[] {
+export function vhostUserScsi(socketPath: string, options: VhostUserOptions = {}): string[] {
+  return attached('vhost-user-scsi-pci', 'num_queues', socketPath, options);
+}
+
+function attached(
+  device: string,
+  queueCountProperty: string,
+  socketPath: string,
+  { numQueues, packed = false, reconnect }: VhostUserOptions,
+): string[] {
+  const again = reconnect === undefined ? '' : `,${reconnect}`;
+  const queues = numQueues === undefined ? '' : `,${queueCountProperty}=${numQueues}`;
   return [
     ...sharedMemory,
-    ...['-chardev', `socket,id=disk,path=${socketPath}`],
-    ...['-device', 'vhost-user-scsi-pci,chardev=disk'],
+    ...['-chardev', `socket,id=disk,path=${socketPath}${again}`],
+    ...['-device', `${device},chardev=disk${queues}${packed ? ',packed=on' : ''}`],
   ];
 }
 

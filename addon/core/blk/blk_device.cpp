@@ -23,8 +23,8 @@ BlkDevice::~BlkDevice() {
 
 uint64_t BlkDevice::features() const {
   uint64_t features = virtio::kFeatureIndirect | virtio::kFeatureEventIndex |
-                      virtio::kFeatureVersion1 | kFeatureSegMax | kFeatureBlockSize |
-                      kFeatureFlush | kFeatureTopology | kFeatureMultiqueue;
+                      virtio::kFeatureVersion1 | virtio::kFeaturePacked | kFeatureSegMax |
+                      kFeatureBlockSize | kFeatureFlush | kFeatureTopology | kFeatureMultiqueue;
   if (disk_.readOnly())
     features |= kFeatureReadOnly;
   else

@@ -260,7 +260,7 @@ void BlkQueue::finish(Slot& slot, uint8_t status) {
   }
   count(slot, status);
   if (slot.pass.inside) device_.fence()->leave(slot.pass);
-  queue_.finish(*slot.epoch, slot.chain.head, written);
+  queue_.finish(*slot.epoch, slot.chain, written);
   slot.nextFree = free_;
   free_ = &slot;
 }

@@ -180,11 +180,13 @@ Status Attachment::startRing(uint16_t index, const vhost_user::RingSetup& setup,
   (*worker)->call([&] {
     auto queue = std::make_unique<virtio::Virtqueue>(index, counters_[index]);
     outcome = queue->attach(*(*worker)->epoch(),
-                            {.descriptor = setup.descriptorAddr,
-                             .available = setup.availableAddr,
-                             .used = setup.usedAddr},
-                            setup.size, static_cast<uint16_t>(setup.base),
-                            model_->negotiated(virtio::kFeatureEventIndex));
+                            {.addresses = {.descriptor = setup.descriptorAddr,
+                                           .available = setup.availableAddr,
+                                           .used = setup.usedAddr},
+                             .size = setup.size,
+                             .base = setup.base,
+                             .packed = model_->negotiated(virtio::kFeaturePacked),
+                             .eventIndex = model_->negotiated(virtio::kFeatureEventIndex)});
     if (!outcome) return true;
     queue->setKick(std::move(kick));
     queue->setCall(duplicate(ring.call));
@@ -212,7 +214,7 @@ uint32_t Attachment::drainRing(uint16_t index, Waiting waiting) {
     if (waiting == Waiting::kGivenUp) served->handler->giveUpWaiting();
     if (served->queue->inFlight() > 0) return false;
     served->queue->publish();
-    base = served->queue->ring().lastAvailable();
+    base = served->queue->ring().base();
     owner->remove(index);
     return true;
   });

@@ -174,7 +174,7 @@ void ControlQueue::finish(Request& request, const void* response, size_t size) {
   const size_t written = scatter(chain.writable(), chain.writableCount(),
                                  static_cast<const std::byte*>(response), size);
   queue_.counters().requests.add();
-  queue_.finish(*request.epoch, chain.head, static_cast<uint32_t>(written));
+  queue_.finish(*request.epoch, chain, static_cast<uint32_t>(written));
   request.nextFree = free_;
   free_ = &request;
 }

@@ -45,7 +45,7 @@ void EventQueue::tell() {
         static_cast<uint32_t>(scatter(chain_.writable(), chain_.writableCount(),
                                       reinterpret_cast<const std::byte*>(&event), sizeof event));
   }
-  queue_.finish(epoch, chain_.head, written);
+  queue_.finish(epoch, chain_, written);
 }
 
 }  // namespace holdfast::scsi

@@ -65,7 +65,7 @@ void ScsiController::tell(uint32_t event, uint8_t target, uint16_t lun, uint32_t
 
 uint64_t ScsiController::features() const {
   return virtio::kFeatureIndirect | virtio::kFeatureEventIndex | virtio::kFeatureVersion1 |
-         kFeatureHotplug | kFeatureChange;
+         virtio::kFeaturePacked | kFeatureHotplug | kFeatureChange;
 }
 
 size_t ScsiController::readConfig(std::span<std::byte> config) const {

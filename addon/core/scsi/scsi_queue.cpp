@@ -292,7 +292,7 @@ void ScsiQueue::finish(ScsiRequest& request, const CommandOutcome& outcome,
   request.scratch.reset();
   request.stage = ScsiRequest::Stage::kFree;
   const auto written = static_cast<uint32_t>(std::min<uint64_t>(header + givenSize, UINT32_MAX));
-  queue_.finish(*request.epoch, request.chain.head, written);
+  queue_.finish(*request.epoch, request.chain, written);
   request.nextFree = free_;
   free_ = &request;
 }

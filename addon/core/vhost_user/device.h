@@ -63,8 +63,8 @@ class Device {
 
   /// Starts processing, which looks at the ring at once: a restarted back end's front end doesn't
   /// kick again for what is there. The ring's three parts must lie in the current map, else an
-  /// Error; size is a power of two, 1..32768 (split). `kick` may be invalid: then the ring is
-  /// polled. Not called for a ring that is started.
+  /// Error; size is a power of two, 1..32768 where the ring is split. `kick` may be invalid: then
+  /// the ring is polled. Not called for a ring that is started.
   virtual Status startRing(uint16_t index, const RingSetup& setup, UniqueFd kick) = 0;
   /// Stops popping, waits until everything submitted to the kernel has completed and its used
   /// elements are written, and returns the base to resume from. A ring that isn't started returns

@@ -59,6 +59,9 @@ enum ProtocolFeature : uint64_t {
 /// VHOST_USER_F_PROTOCOL_FEATURES among the virtio feature bits.
 inline constexpr uint64_t kProtocolFeaturesBit = 1ULL << 30;
 
+/// VIRTIO_F_RING_PACKED: decides over what SET_VRING_NUM and SET_VRING_BASE may say.
+inline constexpr uint64_t kPackedRingBit = 1ULL << 34;
+
 struct MessageHeader {
   static constexpr uint32_t kVersionMask = 0x3;
   static constexpr uint32_t kVersion = 1;

@@ -10,10 +10,10 @@
 namespace holdfast::vhost_user {
 namespace {
 
-/// virtio 1.x, "Split Virtqueues": "The maximum Queue Size value is 32768".
+/// virtio 1.4, 2.7 and 2.8: "The maximum Queue Size value is 32768".
 constexpr uint32_t kMaxRingSize = 32768;
 /// A split ring's base is its 16-bit available index.
-constexpr uint32_t kMaxBase = 0xffff;
+constexpr uint32_t kMaxSplitBase = 0xffff;
 
 Error refusal(std::string why) {
   return {EINVAL, std::move(why)};
@@ -58,9 +58,10 @@ Status RingTable::stopStarted(uint16_t index) {
 
 Status RingTable::setSize(const VringState& state) {
   if (Status known = checkIndex(state.index); !known) return known;
-  if (state.value > kMaxRingSize || !std::has_single_bit(state.value))
-    return refusal("a ring of " + std::to_string(state.value) +
-                   " descriptors, not a power of two up to " + std::to_string(kMaxRingSize));
+  const bool possible = packed_ ? state.value > 0 : std::has_single_bit(state.value);
+  if (state.value > kMaxRingSize || !possible)
+    return refusal("a ring of " + std::to_string(state.value) + " descriptors, not " +
+                   (packed_ ? "one" : "a power of two") + " up to " + std::to_string(kMaxRingSize));
   const auto index = static_cast<uint16_t>(state.index);
   if (Status changeable = makeChangeable(index); !changeable) return changeable;
   rings_[index].setup.size = state.value;
@@ -84,9 +85,9 @@ Status RingTable::setAddresses(const VringAddresses& addresses) {
 
 Status RingTable::setBase(const VringState& state) {
   if (Status known = checkIndex(state.index); !known) return known;
-  if (state.value > kMaxBase)
+  if (!packed_ && state.value > kMaxSplitBase)
     return refusal("a base of " + std::to_string(state.value) + ", above " +
-                   std::to_string(kMaxBase));
+                   std::to_string(kMaxSplitBase));
   const auto index = static_cast<uint16_t>(state.index);
   if (Status changeable = makeChangeable(index); !changeable) return changeable;
   rings_[index].setup.base = state.value;

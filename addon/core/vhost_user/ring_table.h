@@ -16,6 +16,9 @@ class RingTable {
  public:
   explicit RingTable(Device& device);
 
+  /// SET_FEATURES: the layout of rings that are set up from now on.
+  void setPacked(bool packed) { packed_ = packed; }
+
   /// The set-up of a ring that runs can't change. One that is started but disabled is stopped
   /// first: user-mode Linux gives its rings up by ENABLE=0 and sets them up anew.
   Status setSize(const VringState& state);
@@ -59,6 +62,7 @@ class RingTable {
 
   Device& device_;
   std::vector<Ring> rings_;
+  bool packed_ = false;
 };
 
 }  // namespace holdfast::vhost_user

@@ -195,6 +195,7 @@ Status Session::handleRing(Message& message, Reply& reply) {
 Status Session::setFeatures(uint64_t features) {
   if (Status accepted = device_.setFeatures(features); !accepted) return accepted;
   features_ = features;
+  rings_.setPacked((features & kPackedRingBit) != 0);
   // Without bit 30 there is no SET_VRING_ENABLE.
   return features & kProtocolFeaturesBit ? Status() : rings_.setAllEnabled(true);
 }

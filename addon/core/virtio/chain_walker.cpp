@@ -16,7 +16,8 @@ void ChainWalker::walk(const Descriptor* table, uint32_t size, uint16_t head,
         chain.malformed = true;
       return;
     }
-    add(descriptor, chain);
+    addBuffer(descriptor.guestAddr, descriptor.length, descriptor.flags & Descriptor::kWrite,
+              chain);
     if (!(descriptor.flags & Descriptor::kNext)) return;
     index = descriptor.next;
     if (index >= size) break;
@@ -36,7 +37,7 @@ bool ChainWalker::walkIndirect(const Descriptor& descriptor, DescriptorChain& ch
         !copyFromGuest(guestAddr, reinterpret_cast<std::byte*>(&entry), sizeof entry))
       return false;
     if (entry.flags & Descriptor::kIndirect) return false;
-    add(entry, chain);
+    addBuffer(entry.guestAddr, entry.length, entry.flags & Descriptor::kWrite, chain);
     if (!(entry.flags & Descriptor::kNext)) return true;
     index = entry.next;
     if (index >= size) return false;
@@ -44,12 +45,40 @@ bool ChainWalker::walkIndirect(const Descriptor& descriptor, DescriptorChain& ch
   return false;
 }
 
-void ChainWalker::add(const Descriptor& descriptor, DescriptorChain& chain) {
-  const bool writable = descriptor.flags & Descriptor::kWrite;
+bool ChainWalker::add(const PackedDescriptor& descriptor, DescriptorChain& chain) {
+  const bool first = chain.ringDescriptors++ == 0;
+  const bool more = descriptor.flags & Descriptor::kNext;
+  chain.id = descriptor.id;  // 2.8.6: the last one's counts
+  if (!(descriptor.flags & Descriptor::kIndirect)) {
+    addBuffer(descriptor.guestAddr, descriptor.length, descriptor.flags & Descriptor::kWrite,
+              chain);
+  } else if (!first || more || !addTable(descriptor.guestAddr, descriptor.length, chain)) {
+    chain.malformed = true;  // 2.8.7: a chain has one indirect descriptor, or none
+  }
+  return more;
+}
+
+/// An indirect table of a packed ring: all of it is the chain, in order (2.8.7).
+bool ChainWalker::addTable(uint64_t guestAddr, uint32_t length, DescriptorChain& chain) {
+  const uint32_t size = length / sizeof(PackedDescriptor);
+  if (size == 0 || length % sizeof(PackedDescriptor) != 0 || size > kMaxQueueSize) return false;
+  for (uint32_t i = 0; i < size; ++i) {
+    PackedDescriptor entry;
+    const uint64_t entryAddr = guestAddr + i * sizeof entry;
+    if (entryAddr < guestAddr ||
+        !copyFromGuest(entryAddr, reinterpret_cast<std::byte*>(&entry), sizeof entry))
+      return false;
+    if (entry.flags & Descriptor::kIndirect) return false;
+    addBuffer(entry.guestAddr, entry.length, entry.flags & Descriptor::kWrite, chain);
+  }
+  return true;
+}
+
+void ChainWalker::addBuffer(uint64_t guestAddr, uint32_t length, bool writable,
+                            DescriptorChain& chain) {
   // 2.7.4.2: device-readable descriptors come before device-writable ones.
   if (!writable && chain.writableBytes > 0) chain.malformed = true;
-  uint64_t guestAddr = descriptor.guestAddr;
-  uint64_t left = descriptor.length;
+  uint64_t left = length;
   if (guestAddr + left < guestAddr) {
     chain.malformed = true;
     left = 0;

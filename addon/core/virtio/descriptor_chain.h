@@ -14,8 +14,12 @@ struct DescriptorChain {
   /// seg_max 126 is what we offer; with header, status and two crossings of memory regions.
   static constexpr uint32_t kMaxSegments = 130;
 
-  uint16_t head = 0;
-  /// The chain can't be served, though its head can be returned: a loop, an address that isn't
+  /// What the driver knows it by: the index of its head in a split ring, its buffer id in a packed
+  /// one.
+  uint16_t id = 0;
+  /// Descriptors of a packed ring that it takes.
+  uint16_t ringDescriptors = 0;
+  /// The chain can't be served, though it can be given back: a loop, an address that isn't
   /// mapped, too many segments, readable behind writable. What was collected is valid host memory,
   /// but has gaps.
   bool malformed = false;
@@ -32,8 +36,9 @@ struct DescriptorChain {
   iovec* readable() { return segments.data(); }
   iovec* writable() { return segments.data() + readableCount; }
 
-  void reset(uint16_t newHead) {
-    head = newHead;
+  void reset() {
+    id = 0;
+    ringDescriptors = 0;
     malformed = false;
     readableCount = 0;
     count = 0;

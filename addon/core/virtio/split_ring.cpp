@@ -13,21 +13,17 @@ uint16_t loadRelaxed(uint16_t& field) {
   return std::atomic_ref<uint16_t>(field).load(std::memory_order_relaxed);
 }
 
-bool isAligned(const std::byte* address, size_t alignment) {
-  return reinterpret_cast<uintptr_t>(address) % alignment == 0;
-}
-
 }  // namespace
 
-Status SplitRing::attach(const MemoryMap& map, const RingAddresses& addresses, uint32_t size,
-                         uint16_t lastAvailable, bool eventIndex) {
-  if (size > kMaxQueueSize || !std::has_single_bit(size))
-    return Error{0, "ring size " + std::to_string(size) + " is not a power of two up to 32768"};
-  addresses_ = addresses;
-  size_ = size;
-  eventIndex_ = eventIndex;
+Status SplitRing::attach(const MemoryMap& map, const RingParameters& parameters) {
+  if (parameters.size > kMaxQueueSize || !std::has_single_bit(parameters.size))
+    return Error{
+        0, "ring size " + std::to_string(parameters.size) + " is not a power of two up to 32768"};
+  addresses_ = parameters.addresses;
+  size_ = parameters.size;
+  eventIndex_ = parameters.eventIndex;
   if (Status mapped = remap(map); !mapped) return mapped;
-  lastAvailable_ = lastAvailable;
+  lastAvailable_ = static_cast<uint16_t>(parameters.base);
   // The used index is the device's own, but it survives in the ring over a reconnect.
   nextUsed_ = signalledUsed_ = loadRelaxed(used_->index);
   signalAlways_ = true;
@@ -63,14 +59,15 @@ Status SplitRing::remap(const MemoryMap& map) {
   return {};
 }
 
-SplitRing::Pop SplitRing::pop(const MemoryMap& map, DescriptorChain& chain) {
+Pop SplitRing::pop(const MemoryMap& map, DescriptorChain& chain) {
   const uint16_t waiting = available();
   if (waiting == 0) return Pop::kEmpty;
   if (waiting > size_) return Pop::kBroken;
   const uint16_t head = loadRelaxed(available_->ring[lastAvailable_ & (size_ - 1)]);
   if (head >= size_) return Pop::kBroken;
   ++lastAvailable_;
-  chain.reset(head);
+  chain.reset();
+  chain.id = head;
   ChainWalker(map, cachedRegion_).walk(descriptors_, size_, head, chain);
   return Pop::kChain;
 }

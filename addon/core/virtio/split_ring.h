@@ -8,47 +8,41 @@
 #include "core/virtio/chain_walker.h"
 #include "core/virtio/descriptor_chain.h"
 #include "core/virtio/ring_layout.h"
+#include "core/virtio/ring_parameters.h"
 
 namespace holdfast::virtio {
-
-/// Where a ring lies in the front end's address space.
-struct RingAddresses {
-  uint64_t descriptor = 0;
-  uint64_t available = 0;
-  uint64_t used = 0;
-};
 
 /// The device's side of one split virtqueue. One thread owns it. The rings are read in place;
 /// everything the driver can change is read once per decision.
 class SplitRing {
  public:
   /// Error: size not a power of two up to 32768, a part not inside one region, or misaligned.
-  Status attach(const MemoryMap& map, const RingAddresses& addresses, uint32_t size,
-                uint16_t lastAvailable, bool eventIndex);
+  Status attach(const MemoryMap& map, const RingParameters& parameters);
   /// The same ring in another map, which it lies in.
   Status remap(const MemoryMap& map);
   /// Whether it lies in `map`; errors as of attach().
   Status checkWithin(const MemoryMap& map) const;
 
   uint32_t size() const { return size_; }
-  /// SET/GET_VRING_BASE of a split ring.
-  uint16_t lastAvailable() const { return lastAvailable_; }
+  /// GET_VRING_BASE.
+  uint32_t base() const { return lastAvailable_; }
 
   bool hasAvailable() const { return available() != 0; }
   /// How many chains wait in the ring; more than its size if the driver's index ran ahead.
   uint16_t available() const {
     return static_cast<uint16_t>(loadAvailableIndex() - lastAvailable_);
   }
+  /// Whether at least `count` chains wait; an estimate that never blocks progress.
+  bool hasBacklog(uint16_t count) const { return available() >= count; }
 
-  enum class Pop { kChain, kEmpty, kBroken };
   /// Takes the next chain. kBroken: the available index ran ahead of the ring or a head is beyond
-  /// it; nothing that follows can be trusted.
+  /// it.
   Pop pop(const MemoryMap& map, DescriptorChain& chain);
 
   /// Writes a used element; invisible to the driver until publish().
-  void push(uint16_t head, uint32_t length) {
+  void push(const DescriptorChain& chain, uint32_t length) {
     UsedElement& element = used_->ring[nextUsed_ & (size_ - 1)];
-    element.id = head;
+    element.id = chain.id;
     element.length = length;
     ++nextUsed_;
   }

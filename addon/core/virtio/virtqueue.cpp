@@ -23,10 +23,9 @@ bool isEventFd(int fd) {
 
 }  // namespace
 
-Status Virtqueue::attach(MapEpoch& epoch, const RingAddresses& addresses, uint32_t size,
-                         uint16_t base, bool eventIndex) {
+Status Virtqueue::attach(MapEpoch& epoch, const RingParameters& parameters) {
   epoch_ = &epoch;
-  Status attached = ring_.attach(*epoch.map, addresses, size, base, eventIndex);
+  Status attached = ring_.attach(*epoch.map, parameters);
   if (attached) ring_.suppressKick();
   return attached;
 }
@@ -56,15 +55,15 @@ void Virtqueue::markBroken() {
 }
 
 bool Virtqueue::pop(DescriptorChain& chain) {
-  const SplitRing::Pop popped = ring_.pop(*epoch_->map, chain);
-  if (popped == SplitRing::Pop::kBroken) markBroken();
-  return popped == SplitRing::Pop::kChain;
+  const Pop popped = ring_.pop(*epoch_->map, chain);
+  if (popped == Pop::kBroken) markBroken();
+  return popped == Pop::kChain;
 }
 
 void Virtqueue::publish(bool moreToStart) {
   if (broken_ || ring_.unsignalled() == 0) return;
   ring_.publish();
-  const bool backlog = moreToStart && ring_.available() >= kBacklog;
+  const bool backlog = moreToStart && ring_.hasBacklog(kBacklog);
   if (backlog && ring_.unsignalled() < kSignalBatch) return;
   if (ring_.wantsInterrupt()) interrupt();
 }

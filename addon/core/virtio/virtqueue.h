@@ -6,7 +6,7 @@
 #include "core/base/status.h"
 #include "core/base/unique_fd.h"
 #include "core/memory/map_epoch.h"
-#include "core/virtio/split_ring.h"
+#include "core/virtio/ring.h"
 
 namespace holdfast::virtio {
 
@@ -30,12 +30,11 @@ class Virtqueue {
 
   uint16_t index() const { return index_; }
   QueueCounters& counters() { return counters_; }
-  SplitRing& ring() { return ring_; }
+  Ring& ring() { return ring_; }
   MapEpoch* epoch() { return epoch_; }
   unsigned inFlight() const { return inFlight_; }
 
-  Status attach(MapEpoch& epoch, const RingAddresses& addresses, uint32_t size, uint16_t base,
-                bool eventIndex);
+  Status attach(MapEpoch& epoch, const RingParameters& parameters);
   Status switchTo(MapEpoch& epoch);
 
   void setKick(UniqueFd kick);
@@ -66,8 +65,8 @@ class Virtqueue {
     return epoch_;
   }
   /// The request that pinned `epoch` is over, with `length` bytes written to guest memory.
-  void finish(MapEpoch& epoch, uint16_t head, uint32_t length) {
-    ring_.push(head, length);
+  void finish(MapEpoch& epoch, const DescriptorChain& chain, uint32_t length) {
+    ring_.push(chain, length);
     --inFlight_;
     counters_.completed.add();
     --epoch.inFlight;
@@ -80,7 +79,7 @@ class Virtqueue {
  private:
   const uint16_t index_;
   QueueCounters& counters_;
-  SplitRing ring_;
+  Ring ring_;
   MapEpoch* epoch_ = nullptr;
   UniqueFd kick_, call_, err_;
   unsigned inFlight_ = 0;

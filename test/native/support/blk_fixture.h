@@ -14,6 +14,7 @@
 #include "core/disk/disk.h"
 #include "core/vhost_user/listener.h"
 #include "frontend/blk_driver.h"
+#include "support/ring_kinds.h"
 #include "support/temporary_image.h"
 
 namespace holdfast::test {

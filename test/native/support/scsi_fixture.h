@@ -14,6 +14,7 @@
 #include "core/vhost_user/listener.h"
 #include "frontend/scsi_driver.h"
 #include "support/control_plane.h"
+#include "support/ring_kinds.h"
 #include "support/temporary_image.h"
 
 namespace holdfast::test {
