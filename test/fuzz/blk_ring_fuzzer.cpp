@@ -15,8 +15,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   blk::BlkDevice device(
       {.queueCount = 1, .configWce = (choice & 1) != 0, .mailbox = choice & 2 ? &mailbox : nullptr},
       *sharedDisk((choice & 4) != 0));
-  device.setFeatures(choice & 8 ? device.features()
-                                : device.features() & ~virtio::kFeatureEventIndex);
+  uint64_t features = device.features();
+  if ((choice & 8) == 0) features &= ~virtio::kFeatureEventIndex;
+  if ((choice & 16) == 0) features &= ~virtio::kFeaturePacked;
+  device.setFeatures(features);
   const auto answer = [&] {
     for (const MailboxMessage& message : mailbox.take()) {
       const auto bytes = std::as_bytes(input.takeBytes(input.upTo(40)));

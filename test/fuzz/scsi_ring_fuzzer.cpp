@@ -23,8 +23,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!controller.addUnit(
           {.disk = sharedDisk((choice & 8) != 0), .fence = fence, .limits = limits}))
     std::abort();
-  controller.setFeatures(choice & 16 ? controller.features()
-                                     : controller.features() & ~virtio::kFeatureEventIndex);
+  uint64_t features = controller.features();
+  if ((choice & 1) == 0) features &= ~virtio::kFeatureEventIndex;
+  if ((choice & 2) == 0) features &= ~virtio::kFeaturePacked;
+  controller.setFeatures(features);
   const auto answer = [&] {
     for (const MailboxMessage& message : mailbox.take()) {
       const auto sense = std::as_bytes(input.takeBytes(input.upTo(120)));
