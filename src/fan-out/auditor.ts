@@ -1,11 +1,11 @@
 import type { ReservationKey } from '../pr/reservation.js';
-import { look } from './array-reader.js';
 import { leftBehind } from './changing-key.js';
 import { ConflictVerdict } from './conflict-verdict.js';
 import type { GuestStanding } from './guest-standing.js';
 import type { MachineOptions } from './device-machine.js';
 import { lacking, stillUnconfirmed, witnesses } from './repair.js';
-import { type Look, reachOf, Run } from './run.js';
+import { type Look, lookAround } from './look.js';
+import { reachOf, Run } from './run.js';
 import type { PathId } from './own-nexuses.js';
 import { isForeign, type Situation } from './situation.js';
 
@@ -18,6 +18,7 @@ export class Auditor {
   readonly #standing: GuestStanding;
   readonly #verdict = new ConflictVerdict();
   #verified: boolean;
+  #isDoubtful = false;
 
   constructor(options: MachineOptions, standing: GuestStanding) {
     const { ledger } = options;
@@ -34,10 +35,15 @@ export class Auditor {
     return this.#verified;
   }
 
-  /** Whether a path that data can go through has a registration that is still to be judged. */
+  /**
+   * Whether it is not certain which key the guest has, or a path that data can go through has a
+   * registration that is still to be judged.
+   */
   get mustJudge(): boolean {
     const { access, ledger } = this.#options;
-    return access.ids.some((id) => ledger.unconfirmed.has(id));
+    return (
+      ledger.intent?.otherKey !== undefined || access.ids.some((id) => ledger.unconfirmed.has(id))
+    );
   }
 
   conflicted(): void {
@@ -51,7 +57,7 @@ export class Auditor {
     const { requestAudit, unsettled } = this.#options;
     if (situation === undefined) this.#verified = false;
     this.#openGate();
-    if (unsettled.pending) requestAudit('now');
+    if (unsettled.pending || this.mustJudge) requestAudit('now');
     else if (
       situation === undefined ||
       this.#isRepairable(situation) ||
@@ -76,17 +82,17 @@ export class Auditor {
 
   /** @returns whether there is nothing left that another try could do */
   async #auditUntil(deadline: number): Promise<boolean> {
-    const { ledger, unitAttentions, unsettled } = this.#options;
+    const { ledger, unitAttentions } = this.#options;
     const start = await this.#look(deadline);
     if (start === undefined) return false;
     const armless = await this.#disarm(start, deadline);
     if (armless === undefined) return false;
-    const change = this.#standing.observe(this.#confirm(armless), unsettled.pending);
+    const situation = this.#confirm(this.#situation(armless), armless.unsettled);
+    const change = this.#standing.observe(situation, armless.unsettled.size > 0);
     if (change !== undefined) unitAttentions.establish(change);
 
-    const situation = this.#situation(armless);
     const run = new Run(
-      { kind: 'repair' },
+      { kind: 'repair', otherKey: ledger.intent?.otherKey },
       armless,
       { key: this.#keyToRepair(situation), aptpl: ledger.intent?.aptpl ?? false },
       this.#options,
@@ -94,9 +100,10 @@ export class Auditor {
     );
     const end = await run.toEnd();
     if (end.situation === undefined) return false;
-    const later = this.#standing.observe(end.situation, unsettled.pending);
+    const last = this.#confirm(end.situation, end.unsettled);
+    const later = this.#standing.observe(last, end.unsettled.size > 0);
     if (later !== undefined) unitAttentions.establish(later);
-    if (unsettled.pending) {
+    if (end.unsettled.size > 0) {
       this.#openGate();
       return false;
     }
@@ -106,23 +113,23 @@ export class Auditor {
     const waits = this.#isRepairable(end.situation) && !repaired;
     if (!waits) this.#judge(ledger.intent && end.situation, repaired);
     this.#openGate();
+    this.#noticeDoubt();
     return !waits && !this.mustJudge && !this.#mayAnswerAgain(end.situation);
   }
 
   async #look(deadline: number): Promise<Look | undefined> {
-    const { access, ledger } = this.#options;
+    const { access, ledger, unsettled } = this.#options;
     const usable = await access.usable(deadline);
-    const view = await look(access, deadline);
-    if (view === undefined) return undefined;
-    ledger.forgetGone(view, access.ids);
-    return { view, usable };
+    const found = await lookAround(access, unsettled, usable, deadline);
+    if (found !== undefined) ledger.forgetGone(found.view, access.ids);
+    return found;
   }
 
   /** @returns the situation after it; undefined if that can't be seen */
   async #disarm(start: Look, deadline: number): Promise<Look | undefined> {
     const { ledger, unsettled } = this.#options;
+    if (start.unsettled.size === 0) return start;
     unsettled.dropDisarmed(this.#situation(start));
-    if (!unsettled.pending) return start;
     for (const command of unsettled.all) {
       const end = await new Run(
         { kind: 'disarm', unsettled: command },
@@ -138,19 +145,19 @@ export class Auditor {
   }
 
   /** Judges what was registered and not yet seen beside a witness. */
-  #confirm(found: Look): Situation {
-    const { ledger, unsettled } = this.#options;
-    const situation = this.#situation(found);
+  #confirm(situation: Situation, unsettled: ReadonlySet<PathId>): Situation {
+    const { ledger } = this.#options;
     const key = this.#keyToRepair(situation);
-    const open = stillUnconfirmed(situation, key, unsettled.paths, false);
-    ledger.unconfirmed = new Set([...open, ...this.#halfPreempted(situation)]);
-    return this.#situation(found);
+    const open = stillUnconfirmed(situation, key, unsettled, false);
+    const unconfirmed = new Set([...open, ...this.#halfPreempted(situation)]);
+    ledger.unconfirmed = unconfirmed;
+    return { ...situation, unconfirmed };
   }
 
-  /** Paths with either key of a change that was cut off, if one of the keys was preempted since. */
+  /** Paths with either key of a change that was cut short, if one of the keys was preempted since. */
   #halfPreempted(situation: Situation): PathId[] {
     const { intent, pending } = this.#options.ledger;
-    if (intent?.otherKey === undefined || pending === undefined || pending.over) return [];
+    if (intent?.otherKey === undefined || pending === undefined) return [];
     const keys = { from: pending.key, to: intent.otherKey };
     if (keys.from === keys.to) keys.to = intent.key;
     return leftBehind(situation, { before: pending.before, attempts: [] }, keys);
@@ -164,6 +171,17 @@ export class Auditor {
       ({ id, key }) => situation.unconfirmed.has(id) && key !== undefined && key !== 0n,
     );
     return made?.key ?? 0n;
+  }
+
+  /** Once each time. */
+  #noticeDoubt(): void {
+    const isDoubtful = this.#options.ledger.intent?.otherKey !== undefined;
+    if (isDoubtful && !this.#isDoubtful) {
+      this.#options.log(
+        "the guest's data waits: a path out of reach has another key since a change of the key was cut short",
+      );
+    }
+    this.#isDoubtful = isDoubtful;
   }
 
   #judge(situation: Situation | undefined, repaired: boolean): void {

@@ -11,7 +11,6 @@ import {
   type Sense,
 } from '../pr/sense.js';
 import type { UnitAttentions } from '../pr/unit-attention.js';
-import { look } from './array-reader.js';
 import { Auditor } from './auditor.js';
 import { explains } from './attentions.js';
 import { GuestStanding } from './guest-standing.js';
@@ -21,7 +20,8 @@ import { namesOwnPaths } from './preempting.js';
 import { effectIsThere } from './read-back.js';
 import { type Carriage, refusalOf } from './refusals.js';
 import { report } from './reporter.js';
-import { type Look, reachOf, Run, type RunContext, type RunEnd } from './run.js';
+import { type Look, lookAround } from './look.js';
+import { reachOf, Run, type RunContext, type RunEnd } from './run.js';
 import type { Situation } from './situation.js';
 import type { Attempt, Progress } from './step.js';
 
@@ -94,7 +94,8 @@ export class DeviceMachine implements ReservationExecutor {
       { access, carriage, guest, own, aptpl },
       deadline,
     );
-    if (view !== undefined && this.#auditor.verified) {
+    // What an audit is to find out may look like a change that others made.
+    if (view !== undefined && this.#auditor.verified && !this.#auditor.mustJudge) {
       const situation = ledger.situation(view, reachOf(access, new Set(), sequential));
       const change = this.#standing.observe(situation, unsettled.pending);
       if (change !== undefined) unitAttentions.establish(change);
@@ -109,10 +110,10 @@ export class DeviceMachine implements ReservationExecutor {
     const attention = unitAttentions.take();
     if (attention !== undefined) return this.#tellFirst(attention, deadline);
     const usable = await access.usable(deadline);
-    const view = await look(access, deadline);
-    if (view === undefined) return busy;
-    ledger.forgetGone(view, access.ids);
-    const situation = ledger.situation(view, reachOf(access, usable, sequential));
+    const found = await lookAround(access, unsettled, usable, deadline);
+    if (found === undefined) return busy;
+    ledger.forgetGone(found.view, access.ids);
+    const situation = ledger.situation(found.view, reachOf(access, usable, sequential));
     unsettled.dropDisarmed(situation);
     if (unsettled.pending || !this.#auditor.verified || this.#auditor.mustJudge) {
       requestAudit('now');
@@ -130,7 +131,7 @@ export class DeviceMachine implements ReservationExecutor {
       await this.#save();
       return this.#tellFirst(change, deadline);
     }
-    return this.#runCommand(command, { view, usable }, deadline);
+    return this.#runCommand(command, found, deadline);
   }
 
   /** An answer after the deadline reaches nobody: the guest must be told by its next command then. */
@@ -172,17 +173,18 @@ export class DeviceMachine implements ReservationExecutor {
   #conclude(
     command: PrOutCommand,
     before: { key: ReservationKey; aptpl: boolean },
-    { outcome, situation, progress }: RunEnd,
+    { outcome, situation, unsettled, progress }: RunEnd,
   ): Sense | undefined {
-    const { ledger, unsettled } = this.#options;
+    const { ledger } = this.#options;
     // Nothing is known: the next audit finds out.
     if (situation === undefined) return undefined;
-    if (!unsettled.pending) ledger.commandIsOver();
+    const isUnsettled = unsettled.size > 0;
+    if (!isUnsettled) ledger.commandIsOver();
     const change = this.#standing.conclude(
       situation,
       keysAfter(command, before),
       expectedKey(command, outcome, progress),
-      unsettled.pending,
+      isUnsettled,
     );
     const halfDone = outcome.status === 'check-condition' && progress.attempts.some(mayHaveEffect);
     const ownDoing =

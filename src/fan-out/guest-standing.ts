@@ -3,6 +3,7 @@ import type { Sense } from '../pr/sense.js';
 import { explains, observedChange, type Standing } from './attentions.js';
 import type { GateKeeper } from './gate-keeper.js';
 import type { PendingCommand } from './journal.js';
+import { leftovers } from './leftovers.js';
 import { type Ledger, standingKey } from './ledger.js';
 import { ownHolders, type Situation } from './situation.js';
 
@@ -31,7 +32,7 @@ export class GuestStanding {
     const keys = [intent?.key, intent?.otherKey];
     const key = standingKey(situation, keys);
     const change = observedChange(this.#known, situation.view, key);
-    this.#follow(situation, key, intent?.aptpl ?? false, unsettled ? keys : []);
+    this.#follow(situation, key, intent?.aptpl ?? false, keys, unsettled);
     const mayBeOwn = pending?.over === false && pending !== this.#seen;
     if (!unsettled) this.#seen = pending;
     return mayBeOwn && change !== undefined && explains(pending, change) ? undefined : change;
@@ -55,7 +56,7 @@ export class GuestStanding {
         ? undefined
         : observedChange({ key: expected, type: undefined }, situation.view, key);
     const aptpl = keys.get(key) ?? false;
-    this.#follow(situation, key, aptpl, unsettled ? [...keys.keys()] : []);
+    this.#follow(situation, key, aptpl, [...keys.keys()], unsettled);
     return change;
   }
 
@@ -64,8 +65,10 @@ export class GuestStanding {
     key: ReservationKey,
     aptpl: boolean,
     others: readonly (ReservationKey | undefined)[],
+    unsettled: boolean,
   ): void {
     const { view } = situation;
+    const left = new Set(leftovers(situation, key).map((each) => each.key));
     const holder = ownHolders(situation)[0];
     if (key === 0n) {
       if (this.#known.key !== 0n) this.#gate.beginEpoch();
@@ -73,7 +76,10 @@ export class GuestStanding {
     } else {
       this.#ledger.intent = {
         key,
-        otherKey: others.find((other) => other !== undefined && other !== key && other !== 0n),
+        otherKey: others.find(
+          (other) =>
+            other !== undefined && other !== key && other !== 0n && (unsettled || left.has(other)),
+        ),
         aptpl,
         type: holder === undefined ? undefined : view.type,
         holderPath: holder?.id,

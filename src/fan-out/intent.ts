@@ -5,7 +5,10 @@ import type { PathId } from './own-nexuses.js';
 export interface Intent {
   /** Never 0n. */
   readonly key: ReservationKey;
-  /** What the array may have instead while a change of the key is not settled. */
+  /**
+   * What the array may have instead while a change of the key is not settled, and what a path out of
+   * reach has after one that was cut short. While it is there, the guest's data waits.
+   */
   readonly otherKey: ReservationKey | undefined;
   /** APTPL of the last registration (fencing rule 13). */
   readonly aptpl: boolean;

@@ -46,6 +46,12 @@ export class Ledger {
     this.#entry = { ...this.#entry, intent };
   }
 
+  /** What a change of the key has left of the other one is gone. */
+  keyIsCertain(): void {
+    const { intent } = this.#entry;
+    if (intent !== undefined) this.intent = { ...intent, otherKey: undefined };
+  }
+
   get pending(): PendingCommand | undefined {
     return this.#entry.pending;
   }

@@ -6,6 +6,7 @@ import type { ReservationKey } from '../pr/reservation.js';
 import { invalidFieldInCdb } from '../pr/sense.js';
 import { changeKey } from './changing-key.js';
 import { disarm } from './disarming.js';
+import { leftoverMove } from './leftovers.js';
 import { registerAndMove } from './moving.js';
 import { clear, preempt } from './preempting.js';
 import { type FirstRegistration, registerFirst } from './registering.js';
@@ -18,8 +19,11 @@ import type { UnsettledCommand } from './unsettled-commands.js';
 
 export type Goal =
   | { readonly kind: 'command'; readonly command: PrOutCommand }
-  /** Every usable path has the guest's key, by the rules of repair. */
-  | { readonly kind: 'repair' }
+  /**
+   * Every usable path has the guest's key, by the rules of repair, and no other has another one.
+   * `otherKey` is what the guest may have instead since a change of its key was cut short.
+   */
+  | { readonly kind: 'repair'; readonly otherKey: ReservationKey | undefined }
   /** That command can't do anything any more. */
   | { readonly kind: 'disarm'; readonly unsettled: UnsettledCommand };
 
@@ -32,7 +36,11 @@ export function nextMove(
 ): Move {
   switch (goal.kind) {
     case 'repair':
-      return repairMove(situation, progress, progress.key) ?? answer(good);
+      return (
+        leftoverMove(situation, progress, goal.otherKey) ??
+        repairMove(situation, progress, progress.key) ??
+        answer(good)
+      );
     case 'disarm':
       return disarm(goal.unsettled, situation, progress);
     case 'command':

@@ -1,6 +1,9 @@
 /**
  * A path that took the key while nobody could see whose nexus it is, is registered once more with the
- * same key: it answers GOOD only if it has it. Pure.
+ * same key (fencing rule 12). It answers GOOD only if it has the key already, so it registers nobody
+ * anew, also not after a PREEMPT; and it had it before, since nobody but this host registers the
+ * path. If one nexus alone has the key without being proven, then and afterwards, with the
+ * generation moved by this one command, that nexus is the path. Pure.
  */
 import type { ReservationKey } from '../pr/reservation.js';
 import { attemptsAt } from './attempts.js';

@@ -1,11 +1,11 @@
 /** A guest's first registration on every path: REGISTER and REGISTER AND IGNORE EXISTING KEY. Pure. */
 import type { ReservationKey } from '../pr/reservation.js';
 import { checkCondition, good } from '../pr/outcome.js';
-import { exhausted, givenKey, nextPath, refusal } from './attempts.js';
+import { exhausted, givenKey, refusal } from './attempts.js';
 import { registerAnew } from './existing-key.js';
+import { dropLeftover } from './leftovers.js';
 import { repairMove, unregisterMove } from './repair.js';
-import { preemptCommand } from './registration-commands.js';
-import { isForeign, ownWith, type Situation, typeToKeep, usableWith } from './situation.js';
+import { isForeign, ownWith, type Situation, usableWith } from './situation.js';
 import { answer, type Move, type Progress, send } from './step.js';
 
 export interface FirstRegistration {
@@ -42,25 +42,6 @@ export function registerFirst(
     return dropLeftover(situation, progress, key) ?? more ?? answer(good);
   }
   return firstBatch(command, situation, progress) ?? exhausted(progress);
-}
-
-/**
- * An older key of the guest's on a path out of reach would outlive the PREEMPT of the new one
- * (fencing rule 9).
- */
-function dropLeftover(
-  situation: Situation,
-  progress: Progress,
-  key: ReservationKey,
-): Move | undefined {
-  const leftover = situation.paths.find(
-    (path) => !path.usable && path.nexusId !== undefined && path.key !== 0n && path.key !== key,
-  );
-  if (leftover?.key === undefined || isForeign(situation, leftover.key)) return undefined;
-  const path = nextPath(progress, usableWith(situation, key), 'preempt');
-  if (path === undefined) return undefined;
-  const command = preemptCommand(key, leftover.key, typeToKeep(situation.view));
-  return send([{ pathId: path.id, command }]);
 }
 
 /** A path that took the key, and has it no longer: PREEMPT removes it from all that had it. */

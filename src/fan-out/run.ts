@@ -4,11 +4,10 @@ import type { Nexus } from '../pr/nexus.js';
 import { busy, checkCondition, type PrOutcome } from '../pr/outcome.js';
 import type { ReservationKey } from '../pr/reservation.js';
 import { internalTargetFailure, invalidFieldInCdb, logicalUnitTimeOut } from '../pr/sense.js';
-import { look } from './array-reader.js';
 import { leftBehind } from './changing-key.js';
-import type { ArrayView } from './array-view.js';
 import type { GateKeeper } from './gate-keeper.js';
 import type { Ledger, Reach } from './ledger.js';
+import { type Look, lookAround } from './look.js';
 import type { PathId } from './own-nexuses.js';
 import type { PathAccess, SentResult } from './path-access.js';
 import { type Goal, nextMove } from './plan.js';
@@ -39,15 +38,12 @@ export interface RunContext {
   readonly onStoreFailure: (error: unknown) => void;
 }
 
-export interface Look {
-  readonly view: ArrayView;
-  readonly usable: ReadonlySet<PathId>;
-}
-
 export interface RunEnd {
   readonly outcome: PrOutcome;
   /** From the last look; undefined if that failed, and then nothing is known. */
   readonly situation: Situation | undefined;
+  /** As of the last look. */
+  readonly unsettled: ReadonlySet<PathId>;
   readonly progress: Progress;
 }
 
@@ -109,6 +105,20 @@ export class Run {
     }
   }
 
+  /**
+   * GOOD shows that until then neither key had been preempted by somebody else: the path had the
+   * one, and there was a registration of the other, which nobody but us had.
+   */
+  #endsChange({ command, result }: Attempt): boolean {
+    const { intent } = this.#context.ledger;
+    return (
+      result.kind === 'good' &&
+      command.action === 'preempt' &&
+      command.prkey === intent?.key &&
+      command.serviceActionKey === intent.otherKey
+    );
+  }
+
   /** What is unsettled is waited for until the deadline. */
   async #send(sends: readonly Send[]): Promise<Attempt[]> {
     const sent = await this.#context.access.send(sends, this.#deadline);
@@ -121,6 +131,7 @@ export class Run {
       ...this.#progress,
       attempts: [...this.#progress.attempts, ...attempts],
     };
+    if (attempts.some((each) => this.#endsChange(each))) this.#context.ledger.keyIsCertain();
     return attempts;
   }
 
@@ -148,18 +159,18 @@ export class Run {
     const lost = attempts.filter(
       ({ result }) => result.kind === 'unavailable' || result.kind === 'unsettled',
     );
-    const view = await look(access, this.#deadline);
-    if (view === undefined) return false;
-    ledger.learn(attempts, this.#look.view, view, (id) => access.initiatorOf(id));
     const gone = new Set(lost.map(({ pathId }) => pathId));
-    const usable = [...this.#look.usable].filter((id) => !gone.has(id));
-    this.#look = { view, usable: new Set(usable) };
+    const usable = new Set([...this.#look.usable].filter((id) => !gone.has(id)));
+    const now = await lookAround(access, unsettled, usable, this.#deadline);
+    if (now === undefined) return false;
+    ledger.learn(attempts, this.#look.view, now.view, (id) => access.initiatorOf(id));
+    this.#look = now;
     const situation = this.#situation();
     const target = this.#targetKey;
     const { key } = this.#progress;
     const isFirst = this.#goal.kind === 'command' && key === 0n;
     const stands = isFirst && registrationStands(situation, this.#progress, target);
-    const open = stillUnconfirmed(situation, target, unsettled.paths, stands);
+    const open = stillUnconfirmed(situation, target, now.unsettled, stands);
     const condemned = leftBehind(situation, this.#progress, { from: key, to: target });
     ledger.unconfirmed = new Set([...open, ...condemned]);
     return true;
@@ -180,7 +191,7 @@ export class Run {
   }
 
   #end(outcome: PrOutcome, situation: Situation | undefined): RunEnd {
-    return { outcome, situation, progress: this.#progress };
+    return { outcome, situation, unsettled: this.#look.unsettled, progress: this.#progress };
   }
 }
 

@@ -12,6 +12,7 @@ export interface UnsettledCommand {
 /** Those of one logical unit; at most one on each path. */
 export class UnsettledCommands {
   readonly #commands = new Set<UnsettledCommand>();
+  #settlements = 0;
 
   get pending(): boolean {
     return this.#commands.size > 0;
@@ -34,9 +35,15 @@ export class UnsettledCommands {
     this.#commands.add(command);
   }
 
-  /** It returned, and a later command on the same path has ended. */
+  /** How many have settled. */
+  get settlements(): number {
+    return this.#settlements;
+  }
+
+  /** It returned, and can't be executed any more. */
   settled(command: UnsettledCommand): void {
     this.#commands.delete(command);
+    this.#settlements += 1;
   }
 
   /** Drops those that a look shows can't do anything any more. */

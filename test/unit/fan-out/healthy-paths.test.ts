@@ -11,10 +11,8 @@ import {
   release,
   reserve,
 } from '../emulated/support/commands.js';
+import { allRegistrants, registrantsOnly } from './support/situations.js';
 import { World } from './support/world.js';
-
-const registrantsOnly = 'write-exclusive-registrants-only';
-const allRegistrants = 'write-exclusive-all-registrants';
 
 let world: World;
 

@@ -10,7 +10,7 @@ import {
   reserve,
 } from '../emulated/support/commands.js';
 import { nexusNamed } from '../emulated/support/reservations.js';
-import { allRegistrants, registrantsOnly } from './support/situations.js';
+import { allRegistrants, holding, registrantsOnly } from './support/situations.js';
 import { World } from './support/world.js';
 
 let world: World;
@@ -18,13 +18,6 @@ let world: World;
 beforeEach(async () => {
   world = await World.open();
 });
-
-/** Guest 1 on both paths, host f with 2; the guest holds through a. */
-async function holding(): Promise<void> {
-  await world.registered();
-  world.other(register(0n, 2n));
-  await world.run(reserve(1n, registrantsOnly));
-}
 
 describe('RELEASE', () => {
   it("does not free another node's reservation, though both have the same key", async () => {
@@ -36,7 +29,7 @@ describe('RELEASE', () => {
   });
 
   it("is not worked around while another node has the holder's key", async () => {
-    await holding();
+    await holding(world);
     world.other(register(2n, 1n));
     await world.fail('a');
     expect(await world.run(release(1n, registrantsOnly))).toBe('busy');
@@ -54,7 +47,7 @@ describe('RELEASE', () => {
   });
 
   it('by a path that does not hold loses no key', async () => {
-    await holding();
+    await holding(world);
     await world.fail('a');
     expect(await world.run(release(1n, registrantsOnly))).toBe('good');
     expect(world.array.state.reservation).toBeUndefined();
@@ -63,14 +56,14 @@ describe('RELEASE', () => {
   });
 
   it('is not answered with GOOD when every path failed', async () => {
-    await holding();
+    await holding(world);
     for (const name of ['a', 'b']) world.path(name).condition = 'down';
     expect(await world.run(release(1n, registrantsOnly))).toBe('busy');
     expect(world.array.text).toBe('a 0x1* b 0x1 f 0x2');
   });
 
   it('with the wrong type is refused, also while the holder is down', async () => {
-    await holding();
+    await holding(world);
     await world.fail('a');
     expect(await world.run(release(1n, allRegistrants))).toBe('5/26/04');
     expect(world.array.text).toBe('a 0x1* b 0x1 f 0x2');
@@ -82,7 +75,7 @@ describe('a change of the key while the holder is down', () => {
     ['REGISTER', register(1n, 3n)],
     ['REGISTER AND IGNORE', registerAndIgnore(3n)],
   ])('by %s moves the reservation, and leaves no old key', async (_, command) => {
-    await holding();
+    await holding(world);
     await world.fail('a');
     expect(await world.run(command)).toBe('good');
     expect(world.array.text).toBe('b 0x3* f 0x2');
@@ -91,7 +84,7 @@ describe('a change of the key while the holder is down', () => {
   });
 
   it('does not preempt a node with the same key', async () => {
-    await holding();
+    await holding(world);
     world.other(register(2n, 1n));
     await world.fail('a');
     expect(await world.run(register(1n, 3n))).toBe('busy');
@@ -140,7 +133,7 @@ describe('a path that comes back', () => {
   });
 
   it('after the guest was preempted stays unregistered', async () => {
-    await holding();
+    await holding(world);
     await world.fail('a');
     world.other(preempt(2n, 1n, registrantsOnly));
     await world.heal('a');
@@ -203,7 +196,7 @@ describe('a registration that fails', () => {
 
 describe('RESERVE repeated', () => {
   it('is GOOD through the other path, and while the holder is down', async () => {
-    await holding();
+    await holding(world);
     await world.fail('a');
     expect(await world.run(reserve(1n, registrantsOnly))).toBe('good');
     expect(await world.run(reserve(1n, allRegistrants))).toBe('conflict');
@@ -226,7 +219,7 @@ describe('PREEMPT', () => {
 
 describe('unregistering while holding', () => {
   it.each(['a', 'b'])('with path %s down leaves nothing', async (name) => {
-    await holding();
+    await holding(world);
     await world.fail(name);
     expect(await world.run(register(1n, 0n))).toBe('good');
     expect(world.array.text).toBe('f 0x2');
