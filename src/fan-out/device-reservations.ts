@@ -149,14 +149,11 @@ export class DeviceReservations implements LogicalUnitReservations {
     for (const pathId of pending.paths) {
       const command = { pathId, command: pending.command };
       unsettled.add(command);
-      // Twice: the kernel may run what waits on a path in any order.
-      void this.#access
-        .settle(pathId)
-        .then(() => this.#access.settle(pathId))
-        .then(() => {
-          unsettled.settled(command);
-          this.#requestAudit('now');
-        });
+      // Two: the kernel may run what waits on a path in any order.
+      void this.#access.settle(pathId, 2).then(() => {
+        unsettled.settled(command);
+        this.#requestAudit('now');
+      });
     }
   }
 

@@ -18,8 +18,10 @@ const readTimeoutMs = 500;
 /** How often a path is asked whether it is back. */
 const probeIntervalMs = 1_000;
 /**
- * A nexus that is gone from this host for so long has no command left at the target: its end aborts
- * them (SAM-5 I_T nexus loss); the latest that was seen to be executed came 11 s after its call.
+ * A nexus that is gone from this host for so long has no command left. What the target had not got
+ * yet can't reach it: the connection is closed, a Fibre Channel frame lives 10 s at most (R_A_TOV).
+ * What it had got is aborted (SAM-5 I_T nexus loss) or done: the latest that was seen to be executed
+ * came 11 s after its call.
  */
 const nexusGoneMs = 30_000;
 /** Unit attentions that one command may meet in a row. */
@@ -140,23 +142,35 @@ export class PathAccess {
   }
 
   /**
-   * Resolves when a command submitted after the call has ended on that path, when the path has been
-   * gone for long, or after `close`.
+   * Resolves when no command can be executed any more that came back from that path without the
+   * device's answer before the call: when as many later commands as `answers` says have ended there,
+   * or enough time has passed where that proves nothing, when the path has been gone for long, or
+   * after `close`.
    * @param pathId `hostPathId`: on any path
    */
-  async settle(pathId: PathId): Promise<void> {
+  async settle(pathId: PathId, answers = 1): Promise<void> {
+    let missing = answers;
     let present = this.#clock.now();
     while (!this.#closed && this.#clock.now() - present < nexusGoneMs) {
       const isIt = (path: Path) => path.id === pathId || pathId === hostPathId;
       const path = this.#source.paths().find(isIt);
+      if (path?.lateExecutionMs !== undefined) return this.#elapsed(path.lateExecutionMs);
       if (path !== undefined) {
         present = this.#clock.now();
         const deadline = present + probeTimeoutMs;
         const outcome = await this.#tracked(path, path.transport.probe(deadline));
-        if (outcome.kind === 'answered') return;
+        if (outcome.kind === 'answered') missing -= 1;
+        if (missing === 0) return;
+        if (outcome.kind === 'answered') continue;
       }
       await this.#changeOrInterval();
     }
+  }
+
+  /** @param milliseconds may be Infinity: until `close` */
+  async #elapsed(milliseconds: number): Promise<void> {
+    const until = this.#clock.now() + milliseconds;
+    while (!this.#closed && this.#clock.now() < until) await this.#changeOrInterval();
   }
 
   close(): void {

@@ -63,9 +63,11 @@ export class KeptPath {
 
   get path(): Path {
     const { id, name, initiator } = this.#facts;
+    const lateExecutionMs = this.#facts.kind === 'nvme' ? this.#facts.lateExecutionMs : undefined;
     const { state, reason } = this.condition;
     const transport = this.#transport ?? absentTransport(name, reason ?? 'it is not open');
-    return { id, name, state, group: this.#place?.group ?? 0, transport, initiator };
+    const group = this.#place?.group ?? 0;
+    return { id, name, state, group, transport, initiator, lateExecutionMs };
   }
 
   /** @param place what multipathd says of it, undefined if nothing */

@@ -34,8 +34,29 @@ export function readNvmePath(sysfs: Sysfs, name: string): NvmePath | undefined {
     controllers,
     namespaceId,
     hostId,
+    lateExecutionMs: Math.max(0, ...controllers.map(({ name }) => lateExecutionMs(sysfs, name))),
   };
 }
+
+/**
+ * A controller executes commands in any order and those of different queues independently, so what
+ * it answers later says nothing of one that Linux gave up on. Linux gives up on a fabric when it
+ * has lost the controller, without waiting for it to notice; it notices within three Keep Alive
+ * Timeouts (with Traffic Based Keep Alive, else two) and then has its Command Quiesce Time to end
+ * what it has begun (NVMe base 2.1 §9.6, TP4129). Without Keep Alive it may never notice. On PCIe
+ * Linux resets the controller first.
+ */
+function lateExecutionMs(sysfs: Sysfs, controller: string): number {
+  const folder = `class/nvme/${controller}`;
+  if (sysfs.text(`${folder}/transport`) === 'pcie') return quiesceMs;
+  const keepAliveSeconds = sysfs.number(`${folder}/kato`) ?? defaultKeepAliveSeconds;
+  return keepAliveSeconds > 0 ? 3 * keepAliveSeconds * 1000 + quiesceMs : Infinity;
+}
+
+/** More than any controller is known to want; Identify Controller has it since NVMe 2.1 only. */
+const quiesceMs = 15_000;
+/** Linux' own default. */
+const defaultKeepAliveSeconds = 5;
 
 function sharedControllers(sysfs: Sysfs, subsystem: string, head: string): NvmeController[] {
   return sysfs

@@ -43,6 +43,8 @@ export interface NvmePath extends CommonFacts {
   readonly namespaceId: number;
   /** 16 or 32 hexadecimal digits; undefined where sysfs has none. */
   readonly hostId: string | undefined;
+  /** As `Path.lateExecutionMs`. */
+  readonly lateExecutionMs: number;
 }
 
 export interface NvmeController {

@@ -20,6 +20,12 @@ export interface Path {
    * READ FULL STATUS by `couldBe` (fencing rule 12); undefined where it knows nothing.
    */
   readonly initiator?: TransportId | undefined;
+  /**
+   * How long the device may yet execute a command that came back without its answer, milliseconds,
+   * whatever else it answers meanwhile; Infinity: nobody knows. Undefined: until a later command on
+   * the same nexus has ended (fencing rule 10).
+   */
+  readonly lateExecutionMs?: number | undefined;
 }
 
 /** 'ghost': reachable for commands, but the array wants no data there (ALUA standby). */

@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { clear, preempt, register, release, reserve } from '../emulated/support/commands.js';
 import { holding, registrantsOnly } from './support/situations.js';
-import { World } from './support/world.js';
+import { guest, World } from './support/world.js';
 
 let world: World;
 
@@ -90,5 +90,66 @@ describe('rule 10: unsettled commands', () => {
     const then = world.clock.now();
     expect(await world.run(reserve(1n, registrantsOnly))).toBe('good');
     expect(world.clock.now() - then).toBeLessThanOrEqual(1_000);
+  });
+});
+
+describe('where a later command proves nothing (NVMe)', () => {
+  beforeEach(async () => {
+    world = await World.open({ paths: ['a'], limits: { hostWide: true } });
+    world.path('a').lateExecutionMs = 30_000;
+    await world.registered();
+  });
+
+  /** RESERVE is lost; its call comes back without the device's answer. */
+  async function lost(): Promise<void> {
+    world.path('a').beforeOut = () => {
+      world.path('a').condition = 'mute';
+    };
+    expect(await world.run(reserve(1n, registrantsOnly))).toBe('b/08/01');
+    world.path('a').beforeOut = () => undefined;
+    world.path('a').condition = 'works';
+    await world.quiet();
+  }
+
+  it('changes are BUSY until the device can not execute the command any more', async () => {
+    await lost();
+    await world.pass(29_000);
+    expect(await world.keys()).toEqual([1n]);
+    expect(await world.run(release(1n, registrantsOnly))).toBe('busy');
+    await world.pass(2_000);
+    expect(await world.run(release(1n, registrantsOnly))).toBe('good');
+  });
+
+  it('also for the command of a process that was killed', async () => {
+    world.path('a').beforeOut = () => {
+      world.path('a').condition = 'mute';
+    };
+    void world.device.execute(guest, reserve(1n, registrantsOnly));
+    await world.quiet();
+    world.kill();
+    world.path('a').beforeOut = () => undefined;
+    world.path('a').condition = 'works';
+    await world.start();
+    await world.pass(29_000);
+    expect(await world.run(release(1n, registrantsOnly))).toBe('busy');
+    await world.pass(2_000);
+    expect(await world.run(release(1n, registrantsOnly))).toBe('good');
+  });
+
+  it('for ever where nobody knows how long that is', async () => {
+    world.path('a').lateExecutionMs = Infinity;
+    await lost();
+    await world.pass(600_000);
+    expect(await world.run(release(1n, registrantsOnly))).toBe('busy');
+  });
+
+  it('but the answer of the device ends it', async () => {
+    world.path('a').beforeOut = () => {
+      world.path('a').condition = 'deaf';
+    };
+    expect(await world.run(reserve(1n, registrantsOnly))).toBe('b/08/01');
+    world.path('a').beforeOut = () => undefined;
+    await world.heal('a');
+    expect(await world.run(release(1n, registrantsOnly))).toBe('good');
   });
 });

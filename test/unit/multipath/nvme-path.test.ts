@@ -111,3 +111,19 @@ it('is the path of its one controller where native multipath is off', () => {
     reason: 'controller nvme0 is dead',
   });
 });
+
+it.each([
+  ['tcp', '5', 30_000],
+  ['rdma', '120', 375_000],
+  ['tcp', '0', Infinity],
+  ['fc', undefined, 30_000],
+  ['pcie', '0', 15_000],
+])('knows how long a lost command may be executed: %s, Keep Alive %s s', (kind, kato, expected) => {
+  const host = new HostTree();
+  const { nvme0, nvme1 } = sharedNamespace(host);
+  for (const folder of [nvme0, nvme1]) host.file(`${folder}/transport`, kind);
+  // The longest of all controllers counts.
+  if (kato !== undefined) host.file(`${nvme1}/kato`, kato);
+  if (kato === '0') host.file(`${nvme0}/kato`, '0');
+  expect(readNvmePath(host.sysfs, 'nvme0n1')?.lateExecutionMs).toBe(expected);
+});

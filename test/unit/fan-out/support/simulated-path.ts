@@ -2,6 +2,7 @@ import type { PrCommand } from '../../../../src/pr/command.js';
 import type { Nexus } from '../../../../src/pr/nexus.js';
 import type { PrOutcome } from '../../../../src/pr/outcome.js';
 import type { Path, PathState } from '../../../../src/pr/path.js';
+import type { TransportId } from '../../../../src/pr/transport-id.js';
 import {
   noLimits,
   type PathIdentity,
@@ -30,6 +31,9 @@ export class SimulatedPath implements Path, PathTransport {
   identity: PathIdentity = 'same';
   /** What the host believes. */
   state: PathState = 'up';
+  /** What the host knows of its port. */
+  initiator: TransportId | undefined;
+  lateExecutionMs: number | undefined;
   /** Called before a PERSISTENT RESERVE OUT is delivered; may change `condition`. */
   beforeOut: () => void = () => undefined;
   /** Called when one has been executed, before its answer is delivered. */

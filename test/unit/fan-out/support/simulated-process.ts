@@ -82,10 +82,15 @@ export class SimulatedProcess {
       id: path.id,
       name: path.name,
       group: path.group,
-      initiator: path.initiator,
       transport: own,
       get state() {
         return path.state;
+      },
+      get initiator() {
+        return path.initiator;
+      },
+      get lateExecutionMs() {
+        return path.lateExecutionMs;
       },
     };
   }
