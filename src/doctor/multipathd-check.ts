@@ -27,7 +27,7 @@ function claimsFinding(facts: MultipathdFacts): Finding {
     verdict: 'bad',
     topic,
     what: found.what,
-    why: 'holdfast refuses the reservations of this device, since a fenced guest could come back',
+    why: 'a fenced guest could come back, so holdfast refuses the reservations of this device, and makes the guest that it serves already wait from the next change of a path on',
     advice: found.advice,
   };
 }

@@ -19,6 +19,7 @@ export class Auditor {
   readonly #verdict = new ConflictVerdict();
   #verified: boolean;
   #isDoubtful = false;
+  #obstacle: string | undefined;
 
   constructor(options: MachineOptions, standing: GuestStanding) {
     const { ledger } = options;
@@ -33,6 +34,11 @@ export class Auditor {
   /** Whether what the journal says is known to be true. */
   get verified(): boolean {
     return this.#verified;
+  }
+
+  /** Whether nothing may be changed now. */
+  get isObstructed(): boolean {
+    return this.#obstacle !== undefined;
   }
 
   /**
@@ -67,8 +73,15 @@ export class Auditor {
     }
   }
 
-  async audit(): Promise<void> {
+  /** @param obstacle what stands against it, see `DeviceReservationsOptions.obstacle` */
+  async audit(obstacle: string | undefined): Promise<void> {
     const { clock, ledger, requestAudit, unsettled } = this.#options;
+    this.#meet(obstacle);
+    if (obstacle !== undefined) {
+      this.#openGate();
+      requestAudit('later');
+      return;
+    }
     const idle = ledger.intent === undefined && ledger.unconfirmed.size === 0 && !unsettled.pending;
     if (idle && this.#verified) {
       this.#judge(undefined, false);
@@ -173,6 +186,17 @@ export class Auditor {
     return made?.key ?? 0n;
   }
 
+  /** Each obstacle is told of once, and its end. */
+  #meet(obstacle: string | undefined): void {
+    if (obstacle === this.#obstacle) return;
+    this.#obstacle = obstacle;
+    this.#options.log(
+      obstacle === undefined
+        ? 'nothing stands against the reservations any more'
+        : `the guest's data and its reservation commands wait, since ${obstacle}`,
+    );
+  }
+
   /** Once each time. */
   #noticeDoubt(): void {
     const isDoubtful = this.#options.ledger.intent?.otherKey !== undefined;
@@ -197,12 +221,22 @@ export class Auditor {
   #openGate(): void {
     const { gate, requestAudit, unsettled } = this.#options;
     const mustHold =
-      !this.#verified || this.#verdict.waiting || this.mustJudge || unsettled.mayRevive;
+      !this.#verified ||
+      this.#verdict.waiting ||
+      this.mustJudge ||
+      unsettled.mayRevive ||
+      (this.isObstructed && this.#wasRegistered);
     if (!mustHold) gate.open();
     else {
       if (!gate.closed) gate.close();
       requestAudit('later');
     }
+  }
+
+  /** The guest of a host that never registered can't be revived. */
+  get #wasRegistered(): boolean {
+    const { ledger } = this.#options;
+    return ledger.intent !== undefined || ledger.own.size > 0;
   }
 
   /** Whether a path lacks the key that a repair could give it. */

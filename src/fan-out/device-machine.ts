@@ -71,9 +71,12 @@ export class DeviceMachine implements ReservationExecutor {
     this.#auditor.conflicted();
   }
 
-  /** Brings paths, intent and gate in line with what the array shows. */
-  audit(): Promise<void> {
-    return this.#auditor.audit();
+  /**
+   * Brings paths, intent and gate in line with what the array shows.
+   * @param obstacle what stands against that
+   */
+  audit(obstacle: string | undefined): Promise<void> {
+    return this.#auditor.audit(obstacle);
   }
 
   get #carriage(): Carriage | undefined {
@@ -115,7 +118,8 @@ export class DeviceMachine implements ReservationExecutor {
     ledger.forgetGone(found.view, access.ids);
     const situation = ledger.situation(found.view, reachOf(access, usable, sequential));
     unsettled.dropDisarmed(situation);
-    if (unsettled.pending || !this.#auditor.verified || this.#auditor.mustJudge) {
+    const { isObstructed, verified, mustJudge } = this.#auditor;
+    if (unsettled.pending || isObstructed || !verified || mustJudge) {
       requestAudit('now');
       return busy;
     }

@@ -32,6 +32,13 @@ export interface DeviceReservationsOptions {
   sequential?: boolean;
   /** The system's by default. */
   clock?: Clock;
+  /**
+   * Asked before each audit, and so before a path that came back is repaired: what on this host would
+   * undo the fencing, as part of a sentence. While there is something, nothing is registered or
+   * repaired, commands that change anything are BUSY, and the data of a guest that was ever
+   * registered waits. Never rejects.
+   */
+  obstacle?: () => Promise<string | undefined>;
   /** Told whenever the guest's queue of unit attentions becomes empty or stops being empty. */
   onAttention?: (pending: boolean) => void;
   /** What an administrator should know. */
@@ -53,6 +60,7 @@ export class DeviceReservations implements LogicalUnitReservations {
   readonly #machine: DeviceMachine;
   readonly #coordinator: Coordinator;
   readonly #attentions: UnitAttentions;
+  readonly #obstacle: () => Promise<string | undefined>;
   readonly #onFault: (error: unknown) => void;
   #auditWaits = false;
   #cancelAudit: (() => void) | undefined;
@@ -62,6 +70,7 @@ export class DeviceReservations implements LogicalUnitReservations {
     const { clock = systemClock, gate, guest, log, source } = options;
     this.#source = source;
     this.#clock = clock;
+    this.#obstacle = options.obstacle ?? nothing;
     this.#onFault = options.onFault;
     this.#access = new PathAccess({ source, clock, log });
     this.#attentions = new UnitAttentions(options.onAttention);
@@ -126,9 +135,11 @@ export class DeviceReservations implements LogicalUnitReservations {
   async audit(): Promise<void> {
     this.#auditWaits = true;
     try {
+      // In no turn, for whoever is asked may take his time.
+      const obstacle = await this.#obstacle();
       await this.#coordinator.between(() => {
         this.#auditWaits = false;
-        return this.#closed ? undefined : this.#machine.audit();
+        return this.#closed ? undefined : this.#machine.audit(obstacle);
       });
     } catch (error) {
       this.#onFault(error);
@@ -173,4 +184,8 @@ export class DeviceReservations implements LogicalUnitReservations {
       this.#requestAudit('now');
     });
   }
+}
+
+function nothing(): Promise<undefined> {
+  return Promise.resolve(undefined);
 }

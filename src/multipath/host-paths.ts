@@ -30,6 +30,8 @@ export class HostPaths extends EventTarget implements PathSource {
   #paths: readonly Path[] = [];
   #reported = new Map<string, string>();
   #isClosed = false;
+  /** Before the first question: it was there, or not, when the reservations were opened. */
+  #multipathdRuns = true;
 
   constructor(options: HostPathsOptions) {
     super();
@@ -64,14 +66,21 @@ export class HostPaths extends EventTarget implements PathSource {
     }
   }
 
-  /** Asks multipathd for path groups and its checkers' findings, then refreshes. Never rejects. */
+  /**
+   * Asks multipathd for path groups and its checkers' findings, then refreshes. That it has started
+   * is a change: it may do something to the paths by itself. Never rejects.
+   */
   async refreshPlaces(): Promise<void> {
     const { device, multipathd } = this.#options;
     if (device.map === undefined) return;
     const topology = await multipathd.topology(device.name);
+    const runs = topology.kind !== 'absent';
+    const appears = runs && !this.#multipathdRuns;
+    this.#multipathdRuns = runs;
     const isOurs = topology.kind === 'known' && topology.value.wwid === multipathdWwid(device.map);
     this.#places = isOurs ? topology.value.paths : new Map();
     this.refresh();
+    if (appears) this.dispatchEvent(new Event('change'));
   }
 
   /** Resolves when no path is being opened or asked for its identity; a stuck one takes its time. */

@@ -31,7 +31,10 @@ export interface Path {
 /** 'ghost': reachable for commands, but the array wants no data there (ALUA standby). */
 export type PathState = 'up' | 'ghost' | 'down';
 
-/** The paths of one logical unit. Dispatches `change` when one came, went or changed its state. */
+/**
+ * The paths of one logical unit. Dispatches `change` when one came, went or changed its state, or
+ * something began that may change them.
+ */
 export interface PathSource extends EventTarget {
   /** Fit for messages: `mpatha (3600140511111...)`. */
   readonly name: string;

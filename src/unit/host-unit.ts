@@ -8,9 +8,8 @@ import type { HostPaths } from '../multipath/host-paths.js';
 import { findLogicalUnit, type UnitDevice, unitName } from '../multipath/logical-unit.js';
 import { Multipathd } from '../multipath/multipathd.js';
 import { MultipathdClient } from '../multipath/multipathd-client.js';
-import { relateToMultipathd } from '../multipath/multipathd-relation.js';
+import { type MultipathdRelation, relateToMultipathd } from '../multipath/multipathd-relation.js';
 import { type OpenHostPaths, openHostPaths } from '../multipath/open-host-paths.js';
-import type { RegistrationNotices } from '../multipath/registration-notices.js';
 import { Sysfs } from '../multipath/sysfs.js';
 import type { NativeAddon } from '../native/addon.js';
 import type { DataGate } from '../pr/data-gate.js';
@@ -88,7 +87,7 @@ export class HostUnit {
     const lock = takeLogicalUnitLock(device.wwid);
     let paths: OpenHostPaths | undefined;
     try {
-      const notices = await comeToTerms(device);
+      const relation = await comeToTerms(device);
       paths = await openHostPaths({
         addon,
         device,
@@ -102,10 +101,13 @@ export class HostUnit {
       const file = new FileJournal(options.journalFolder, device.wwid);
       await file.prepare();
       const journal = new WatchedJournal(
-        new NotifyingJournal(file, notices, paths.paths),
+        new NotifyingJournal(file, relation.notices, paths.paths),
         options.onChange,
       );
-      const reservations = await openReservations(device, paths.paths, journal, options);
+      const reservations = await openReservations(
+        { device, source: paths.paths, journal, relation },
+        options,
+      );
       return new HostUnit(device, reservations, journal, paths, lock);
     } catch (error) {
       await paths?.close();
@@ -127,7 +129,7 @@ export class HostUnit {
   }
 }
 
-function comeToTerms(device: UnitDevice): Promise<RegistrationNotices> {
+function comeToTerms(device: UnitDevice): Promise<MultipathdRelation> {
   const client = new MultipathdClient();
   const multipathd = new Multipathd(client);
   return relateToMultipathd(device, { multipathd, client, isRoot: process.geteuid?.() === 0 });
@@ -143,10 +145,15 @@ function refuseWithoutPaths(paths: HostPaths): void {
   );
 }
 
+interface UnitParts {
+  readonly device: UnitDevice;
+  readonly source: HostPaths;
+  readonly journal: WatchedJournal;
+  readonly relation: MultipathdRelation;
+}
+
 function openReservations(
-  device: UnitDevice,
-  source: HostPaths,
-  journal: WatchedJournal,
+  { device, source, journal, relation }: UnitParts,
   { guest, gate, timeoutMs, depth, sequential, onAttention, journalFolder, log }: HostUnitOptions,
 ): Promise<DeviceReservations> {
   const unit = unitName(device);
@@ -158,6 +165,7 @@ function openReservations(
     timeoutMs,
     depth,
     sequential: sequential ?? false,
+    obstacle: relation.obstacle,
     onAttention,
     log: (text) => {
       log.warn({ unit }, text);

@@ -35,7 +35,7 @@ it('refuses one that would register keys itself, unless we are who tells it whic
   const [finding] = checkMultipathd(facts({ reservationKey }));
   expect(finding).toMatchObject({
     verdict: 'bad',
-    why: 'holdfast refuses the reservations of this device, since a fenced guest could come back',
+    why: 'a fenced guest could come back, so holdfast refuses the reservations of this device, and makes the guest that it serves already wait from the next change of a path on',
     advice: 'remove reservation_key from multipath.conf and run "multipathd reconfigure"',
   });
   expect(bad(checkMultipathd(facts({ reservationKey, tells: true })))).toEqual([]);

@@ -38,7 +38,10 @@ function setUp() {
   const devices = iscsiMap(host);
   const opened: FakeTransport[] = [];
   const reports: string[] = [];
-  const multipathd = { checkers: { sdb: 'ready', sdc: 'ready' } as Record<string, string> };
+  const multipathd = {
+    checkers: { sdb: 'ready', sdc: 'ready' } as Record<string, string>,
+    answers: 'topology' as 'topology' | 'absent' | 'nothing',
+  };
   const hooks = { open: (node: PathNode) => Promise.resolve(new FakeTransport(node.name)) };
   const paths = new HostPaths({
     sysfs: host.sysfs,
@@ -50,6 +53,10 @@ function setUp() {
     },
     multipathd: {
       topology: () => {
+        if (multipathd.answers === 'absent') return Promise.resolve({ kind: 'absent' });
+        if (multipathd.answers === 'nothing') {
+          return Promise.resolve({ kind: 'unknown', reason: 'no answer' });
+        }
         const value = parseMapTopology(mapJson(multipathd.checkers));
         return Promise.resolve(value === undefined ? { kind: 'absent' } : { kind: 'known', value });
       },
@@ -276,4 +283,19 @@ it('closes everything, also what is only being opened, and looks no more', async
   paths.refresh();
   expect(paths.paths()).toEqual([]);
   expect(opened).toHaveLength(2);
+});
+
+it('says so when multipathd has started', async () => {
+  const { paths, multipathd, changes } = setUp();
+  multipathd.answers = 'absent';
+  await paths.refreshPlaces();
+  await paths.proven();
+  await paths.refreshPlaces();
+  const before = changes();
+  // It tells of no map of ours, so that the paths stay the same.
+  multipathd.answers = 'nothing';
+  await paths.refreshPlaces();
+  expect(changes()).toBe(before + 1);
+  await paths.refreshPlaces();
+  expect(changes()).toBe(before + 1);
 });

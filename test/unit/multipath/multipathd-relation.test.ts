@@ -28,12 +28,13 @@ function access(reservationKey: string | undefined, isRoot: boolean) {
 
 it('has nothing to tell a multipathd that keeps no keys', async () => {
   for (const isRoot of [false, true]) {
-    expect(await relateToMultipathd(device(), access(undefined, isRoot), noKey)).toBe(noNotices);
+    const { notices } = await relateToMultipathd(device(), access(undefined, isRoot), noKey);
+    expect(notices).toBe(noNotices);
   }
 });
 
 it('tells one that keeps keys in its file, as root', async () => {
-  const notices = await relateToMultipathd(device(), access('file', true), noKey);
+  const { notices } = await relateToMultipathd(device(), access('file', true), noKey);
   expect(notices).toBeInstanceOf(MultipathdNotices);
 });
 
@@ -58,5 +59,17 @@ it('leaves multipathd alone where there is no map', async () => {
   const host = new HostTree();
   host.disk('sda', { number: '8:0', address: '0:0:1:0', parent: 'devices/host0' });
   const disk = logicalUnitOf(host.sysfs, '8:0', '/dev/sda');
-  expect(await relateToMultipathd(disk, access('0x1', false), noKey)).toBe(noNotices);
+  const { notices, obstacle } = await relateToMultipathd(disk, access('0x1', false), noKey);
+  expect(notices).toBe(noNotices);
+  expect(await obstacle()).toBeUndefined();
+});
+
+it('notices what begins to stand against the reservations later', async () => {
+  const settings = { reservationKey: undefined as string | undefined };
+  const asked = access(undefined, false);
+  asked.multipathd.reservationKey = () =>
+    Promise.resolve({ kind: 'known', value: settings.reservationKey });
+  const { obstacle } = await relateToMultipathd(device(), asked, noKey);
+  settings.reservationKey = '0x1';
+  expect(await obstacle()).toContain("multipathd's reservation_key for mpatha is 0x1");
 });

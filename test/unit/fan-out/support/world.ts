@@ -55,6 +55,8 @@ export class World {
   #process: SimulatedProcess | undefined;
   /** Which event comes next. */
   choose: Chooser = () => 0;
+  /** What stands against the reservations. */
+  obstacle: string | undefined;
 
   private constructor({ paths = ['a', 'b'], limits = {}, sequential = false }: WorldOptions) {
     this.#sequential = sequential;
@@ -86,6 +88,7 @@ export class World {
       depth: 8,
       sequential: this.#sequential,
       clock: process.clock(this.clock),
+      obstacle: () => Promise.resolve(this.obstacle),
       log: (text) => this.notices.push(text),
       onFault: (error) => this.faults.push(error),
       onStoreFailure: (error) => this.notices.push(String(error)),
