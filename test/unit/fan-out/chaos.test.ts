@@ -148,7 +148,7 @@ it(
       ),
       { numRuns: 600 },
     );
-    expect(fences).toBeGreaterThan(30);
+    expect(fences).toBeGreaterThan(5);
     expect(unrepaired).toBeLessThan(10);
   },
 );
