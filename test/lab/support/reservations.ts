@@ -18,10 +18,15 @@ export async function targetView(machine: LabMachine, node: string): Promise<Tar
   const output = await machine.run(
     `wait_for 'sg_turs ${node}' 10; sg_persist --no-inquiry --in --read-full-status ${node}`,
   );
+  return registrantsIn(output);
+}
+
+/** What `sg_persist --in --read-full-status` has printed. */
+export function registrantsIn(output: string): TargetRegistrant[] {
   const [, ...blocks] = output.split(/^ +Key=0x/m);
   return blocks.map((block) => {
     const [, holds] = /Reservation holder >>\n.*type: (.*)/.exec(block) ?? [];
-    const [, initiator = ''] = /(?:SAS address|port id): *(\S+)/.exec(block) ?? [];
+    const [, initiator = ''] = /(?:SAS address|port id|iSCSI name): *(\S+)/.exec(block) ?? [];
     return {
       key: /^[0-9a-f]+/.exec(block)?.[0] ?? '',
       initiator,
