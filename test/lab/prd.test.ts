@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { checkout } from '../support/images.js';
 import { type LabMachine } from './support/lab-machine.js';
 import { labSetups } from './support/lab-setup.js';
+import { startPrd } from './support/prd.js';
 import { keysOf, targetView } from './support/reservations.js';
 import { describeOnKernels } from './support/use-lab.js';
 
@@ -21,17 +22,11 @@ const socket = '/run/holdfast/pr-helper.sock';
 const good: Reply = { status: 0, sense: '', data: '' };
 const conflict: Reply = { ...good, status: 0x18 };
 
-/** Starts the daemon and waits until it serves. */
-async function prd(host: LabMachine, as: string, options = ''): Promise<void> {
+/** Starts the daemon, and brings its client. */
+async function prd(host: LabMachine, as: string, more = ''): Promise<void> {
   const client = await readFile(`${checkout}test/lab/support/pr-helper-client.py`, 'utf8');
   await host.write('/run/pr-helper-client.py', client);
-  await host.run(`
-    install -d -o holdfast -g holdfast /run/holdfast
-    install -d -m 1777 /run/lock/holdfast
-    cd /run/holdfast
-    spawn prd ${as} node /opt/holdfast/dist/cli/main.js prd ${options} --socket-mode 0666 \\
-      --pr-helper-socket-path ${socket} --state-directory state --runtime-directory run
-    logged prd serving`);
+  await startPrd(host, { prHelperSocket: socket, as, more });
 }
 
 /** What QEMU would be told, as a user who may open the map and nothing else. */
