@@ -12,7 +12,8 @@
 #   grub        GRUB's boot.img and core.img, which reads /grub.cfg of the first partition
 #   qemu-11     tree with QEMU 11
 #   lab-root    packed root of a lab machine, a multipath host: multipathd, LIO, iSCSI, NVMe, Node.js,
-#               sg3-utils, fence_scsi, fence_mpath, qemu-pr-helper, user-mode Linux with an initramfs
+#               sg3-utils, fence_scsi, fence_mpath, QEMU 10 with qemu-pr-helper, user-mode Linux with
+#               an initramfs
 #   lab-kernel-6.1, lab-kernel-6.12, lab-kernel-7
 #               Debian's kernel for it, newest of that line, with an initramfs and packed modules
 set -eu
@@ -79,7 +80,8 @@ make_uml_guest() { # DEST
   # shellcheck disable=SC2086  # lists of paths
   {
     guest_initramfs "$1/initramfs" "$modules" "$drivers" $file_systems /usr/bin/fio
-    guest_initramfs "$1/cluster-initramfs" "$modules" "$drivers" $file_systems $clustering
+    guest_initramfs "$1/cluster-initramfs" "$modules" "$drivers dm-multipath dm-service-time" \
+      $file_systems $clustering
   }
   guest_initramfs "$1/iscsi-initramfs" "$modules" \
     "$drivers target_core_pscsi iscsi_target_mod" /usr/bin/iscsi-test-cu
@@ -106,7 +108,7 @@ make_lab_root() { # DEST
   "$here/debian-tree.sh" "$tree" trixie base-passwd bash coreutils dash findutils grep gzip mawk \
     procps sed tar util-linux mount busybox-static e2fsprogs fio iproute2 iputils-ping kmod nftables \
     strace udev multipath-tools open-iscsi nvme-cli nodejs fence-agents-scsi fence-agents-mpath \
-    qemu-system-common
+    qemu-system-common qemu-system-x86
   # As in trixie above; and the library that an addon built on Debian 12 asks for.
   "$here/debian-tree.sh" --alone "$tree" bookworm sg3-utils 'libsgutils2-[0-9.]*-2' libaio1
   cp "$images/trixie/usr/bin/linux.uml" "$tree/usr/bin"
