@@ -1,6 +1,7 @@
 /** Commands that may yet be executed. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { clear, preempt, register, release, reserve } from '../emulated/support/commands.js';
+import { FencingWatch } from './support/fencing-watch.js';
 import { holding, registrantsOnly } from './support/situations.js';
 import { guest, World } from './support/world.js';
 
@@ -78,6 +79,29 @@ describe('rule 10: unsettled commands', () => {
     await world.heal('a');
     await world.pass(5_000);
     expect(world.array.text).toBe('f 0x2');
+    expect(world.gate.isOpen).toBe(true);
+  });
+
+  it('are judged by no look that is older than their end', async () => {
+    await world.run(register(1n, 0n));
+    const a = world.path('a');
+    a.beforeOut = () => {
+      a.condition = 'hangs';
+    };
+    expect(await world.run(register(0n, 1n))).toBe('b/08/01');
+    a.beforeOut = () => undefined;
+    world.other(preempt(2n, 1n, registrantsOnly));
+    const watch = new FencingWatch(world);
+    const { onExecuted } = world.array;
+    world.array.onExecuted = (nexus, command, outcome) => {
+      onExecuted(nexus, command, outcome);
+      // The look has its answer, and only now the lost command is executed.
+      if (command.action === 'read-full-status') a.condition = 'works';
+    };
+    await world.pass(5_000);
+    expect(world.array.log).toContain('a register good');
+    expect(world.array.text).toBe('f 0x2');
+    expect(watch.violations).toEqual([]);
     expect(world.gate.isOpen).toBe(true);
   });
 
