@@ -129,6 +129,7 @@ describe('cut short, the old key on a path out of reach', () => {
     await healA();
     expect(world.array.text).toBe('a 0x3* b 0x1 f 0x2');
     expect(world.notices.filter((notice) => notice.includes('cut short'))).toHaveLength(1);
+    expect(world.gate.isOpen).toBe(false);
     a.beforeOut = () => undefined;
     await world.pass(2_000);
     expect(world.array.text).toBe('a 0x3* f 0x2');
