@@ -95,6 +95,12 @@ Status Connection::remMemReg(const RegionDescription& region) {
   return command(Request::kRemMemReg, bytesOf(SingleRegion{0, region}));
 }
 
+Status Connection::setLogBase(const LogDescription& log, int file) {
+  const Result<Message> reply =
+      request(Request::kSetLogBase, bytesOf(log), std::span(&file, file < 0 ? 0 : 1));
+  return reply ? Status() : reply.error();
+}
+
 Status Connection::setVringNum(uint32_t index, uint32_t size) {
   return command(Request::kSetVringNum, bytesOf(VringState{index, size}));
 }

@@ -47,6 +47,9 @@ class Connection {
   Status addMemReg(const RegionDescription& region, int file);
   Status remMemReg(const RegionDescription& region);
 
+  /// The log is in `file`; waits for the answer, which says nothing.
+  Status setLogBase(const LogDescription& log, int file);
+
   Status setVringNum(uint32_t index, uint32_t size);
   Status setVringAddr(const VringAddresses& addresses) {
     return command(Request::kSetVringAddr, bytesOf(addresses));

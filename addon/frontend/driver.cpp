@@ -10,8 +10,8 @@ constexpr uint64_t kTransportFeatures = 1ULL << kFeatureIndirect | 1ULL << kFeat
                                         kProtocolFeaturesBit | kVirtioVersion1Bit;
 
 constexpr uint64_t kKnownProtocolFeatures =
-    protocol_feature::kMultiqueue | protocol_feature::kReplyAck | protocol_feature::kBackendReq |
-    protocol_feature::kConfig | protocol_feature::kResetDevice |
+    protocol_feature::kMultiqueue | protocol_feature::kLogShmfd | protocol_feature::kReplyAck |
+    protocol_feature::kBackendReq | protocol_feature::kConfig | protocol_feature::kResetDevice |
     protocol_feature::kConfigureMemSlots;
 
 }  // namespace

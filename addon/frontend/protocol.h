@@ -81,6 +81,11 @@ inline constexpr uint32_t kVersion = 1;
 inline constexpr uint32_t kReplyFlag = 1U << 2;
 inline constexpr uint32_t kNeedReplyFlag = 1U << 3;
 
+/// VHOST_F_LOG_ALL: writes to guest memory are marked in the log.
+inline constexpr uint64_t kLogAllBit = 1ULL << 26;
+/// VHOST_VRING_F_LOG: so are writes to this ring.
+inline constexpr uint32_t kVringLogFlag = 1;
+
 /// In the u64 of SET_VRING_KICK, _CALL and _ERR: no fd comes with the message.
 inline constexpr uint64_t kNoFd = 1ULL << 8;
 
@@ -106,6 +111,12 @@ struct VringAddresses {
   uint64_t logAddr = 0;
 };
 static_assert(sizeof(VringAddresses) == 40);
+
+/// The payload of SET_LOG_BASE.
+struct LogDescription {
+  uint64_t mmapSize = 0;
+  uint64_t mmapOffset = 0;
+};
 
 struct MemTableHeader {
   uint32_t regionCount = 0;

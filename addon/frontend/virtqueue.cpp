@@ -36,24 +36,31 @@ Result<Virtqueue> Virtqueue::create(GuestMemory& memory, uint16_t index, const O
   return queue;
 }
 
-Status Virtqueue::start(Connection& connection, bool enable) {
+VringAddresses Virtqueue::addresses(bool logged) const {
   const auto frontendAddr = [&](uint64_t guestAddr) {
     return reinterpret_cast<uintptr_t>(memory_->hostAddr(guestAddr));
   };
   const RingLayout& layout = ring_->layout();
-  const VringAddresses addresses{index_,
-                                 0,
-                                 frontendAddr(layout.descriptors),
-                                 frontendAddr(layout.used),
-                                 frontendAddr(layout.available),
-                                 0};
+  return {.index = index_,
+          .flags = logged ? kVringLogFlag : 0,
+          .descriptorAddr = frontendAddr(layout.descriptors),
+          .usedAddr = frontendAddr(layout.used),
+          .availableAddr = frontendAddr(layout.available),
+          .logAddr = layout.used};
+}
+
+Status Virtqueue::start(Connection& connection, bool enable) {
   if (Status s = connection.setVringCall(index_, callFd()); !s) return s;
   if (Status s = connection.setVringErr(index_, errFd()); !s) return s;
   if (Status s = connection.setVringNum(index_, ring_->size()); !s) return s;
   if (Status s = connection.setVringBase(index_, base_); !s) return s;
-  if (Status s = connection.setVringAddr(addresses); !s) return s;
+  if (Status s = connection.setVringAddr(addresses(false)); !s) return s;
   if (Status s = connection.setVringKick(index_, kickFd()); !s) return s;
   return enable ? connection.setVringEnable(index_, true) : Status();
+}
+
+Status Virtqueue::setLogged(Connection& connection, bool logged) {
+  return connection.setVringAddr(addresses(logged));
 }
 
 Result<uint32_t> Virtqueue::stop(Connection& connection) {

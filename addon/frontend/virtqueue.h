@@ -37,6 +37,9 @@ class Virtqueue {
   /// CALL, ERR, NUM, BASE, ADDR, KICK and, with `enable`, ENABLE=1. The base is the ring's initial
   /// one, or what the last stop() returned.
   Status start(Connection& connection, bool enable = true);
+  /// SET_VRING_ADDR again while it runs: from now on the back end logs its writes to the used ring,
+  /// or no longer.
+  Status setLogged(Connection& connection, bool logged);
   /// GET_VRING_BASE: the back end has drained when it returns. Returns the base.
   Result<uint32_t> stop(Connection& connection);
 
@@ -50,6 +53,8 @@ class Virtqueue {
   Result<Used> popWait(std::chrono::milliseconds timeout = MessageSocket::kDefaultTimeout);
 
  private:
+  VringAddresses addresses(bool logged) const;
+
   Virtqueue(uint16_t index, std::unique_ptr<Ring> ring, const GuestMemory& memory)
       : index_(index), base_(ring->initialBase()), ring_(std::move(ring)), memory_(&memory) {}
 

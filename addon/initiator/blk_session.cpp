@@ -57,7 +57,7 @@ Status BlkSession::run() {
     const auto parsed = parseLine(line);
     if (!parsed) return parsed.error();
     const auto* command = std::get_if<CommandLine>(&*parsed);
-    if (!command) return Error{ENOTSUP, "virtio-blk has no task management"};
+    if (!command) return Error{ENOTSUP, "only commands go through virtio-blk"};
     if (Status done = execute(*command); !done) return done;
   }
   return {};

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <charconv>
 #include <sstream>
+#include <utility>
 
 namespace holdfast::initiator {
 namespace {
@@ -28,18 +29,38 @@ bool readLun(const std::string& text, frontend::ScsiLun& lun) {
   return true;
 }
 
+bool readStep(const std::string& text, MigrationLine::Step& step) {
+  using Step = MigrationLine::Step;
+  constexpr std::pair<const char*, Step> kSteps[] = {{"begin", Step::kBegin},
+                                                     {"stop", Step::kStop},
+                                                     {"end", Step::kEnd},
+                                                     {"resume", Step::kResume}};
+  for (const auto& [name, named] : kSteps) {
+    if (text != name) continue;
+    step = named;
+    return true;
+  }
+  return false;
+}
+
 }  // namespace
 
-Result<std::variant<CommandLine, FunctionLine>> parseLine(const std::string& line) {
+Result<Line> parseLine(const std::string& line) {
   const Error notUnderstood{EINVAL, "not understood: " + line.substr(0, 100)};
   std::istringstream words(line);
-  std::string id, kind, lun;
+  std::string id, kind, lun;  // or another first argument
   if (!(words >> id >> kind >> lun)) return notUnderstood;
+  if (kind == "migration") {
+    MigrationLine migration;
+    migration.id = id;
+    if (!readStep(lun, migration.step)) return notUnderstood;
+    return Line(std::move(migration));
+  }
   if (kind == "tmf") {
     FunctionLine function;
     function.id = id;
     if (!readLun(lun, function.lun) || !(words >> function.subtype)) return notUnderstood;
-    return std::variant<CommandLine, FunctionLine>(std::move(function));
+    return Line(std::move(function));
   }
   CommandLine command;
   command.id = id;
@@ -48,7 +69,7 @@ Result<std::variant<CommandLine, FunctionLine>> parseLine(const std::string& lin
       !(words >> cdb >> command.dataInLength >> dataOut) || !readHex(cdb, command.cdb) ||
       !readHex(dataOut, command.dataOut))
     return notUnderstood;
-  return std::variant<CommandLine, FunctionLine>(std::move(command));
+  return Line(std::move(command));
 }
 
 }  // namespace holdfast::initiator

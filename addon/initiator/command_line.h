@@ -27,8 +27,16 @@ struct FunctionLine {
   uint32_t subtype = 0;
 };
 
-/// Error: the line is neither.
-Result<std::variant<CommandLine, FunctionLine>> parseLine(const std::string& line);
+/// `ID migration STEP`: one of the steps of frontend::Migration.
+struct MigrationLine {
+  std::string id;
+  enum class Step { kBegin, kStop, kEnd, kResume } step = Step::kBegin;
+};
+
+using Line = std::variant<CommandLine, FunctionLine, MigrationLine>;
+
+/// Error: the line is none of these.
+Result<Line> parseLine(const std::string& line);
 
 /// Two digits a byte; `-` for none.
 template <typename Bytes>

@@ -34,7 +34,7 @@ Status runBlk(const char* socketPath) {
 /// holdfast-initiator scsi|blk SOCKET: a SCSI initiator behind vhost-user-scsi, or behind
 /// vhost-user-blk with SCSI commands, for tests. Reads lines (initiator/command_line.h) from stdin;
 /// prints `ready`, then `ID RESPONSE STATUS RESIDUAL SENSE DATA-IN` as commands end, and
-/// `ID tmf RESPONSE`.
+/// `ID tmf RESPONSE` and `ID migration`.
 int main(int argc, char** argv) {
   const std::string_view device = argc == 3 ? argv[1] : "";
   if (device != "scsi" && device != "blk") {

@@ -89,7 +89,36 @@ Status Session::takeLine(const std::string& line) {
   const auto parsed = parseLine(line);
   if (!parsed) return parsed.error();
   if (const auto* command = std::get_if<CommandLine>(&*parsed)) return start(*command);
+  if (const auto* migration = std::get_if<MigrationLine>(&*parsed)) return migrate(*migration);
   return manage(std::get<FunctionLine>(*parsed));
+}
+
+/// Prints `ID migration`.
+Status Session::migrate(const MigrationLine& line) {
+  if (!migration_) {
+    auto migration = frontend::Migration::create(*driver_);
+    if (!migration) return migration.error();
+    migration_ = std::move(*migration);
+  }
+  using Step = MigrationLine::Step;
+  Status done;
+  switch (line.step) {
+    case Step::kBegin:
+      done = migration_->begin();
+      break;
+    case Step::kStop:
+      done = migration_->stop();
+      break;
+    case Step::kEnd:
+      done = migration_->end();
+      break;
+    case Step::kResume:
+      done = migration_->resume();
+  }
+  if (!done) return done;
+  std::printf("%s migration\n", line.id.c_str());
+  std::fflush(stdout);
+  return {};
 }
 
 Status Session::start(const CommandLine& command) {

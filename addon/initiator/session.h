@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "frontend/migration.h"
 #include "frontend/scsi_driver.h"
 #include "initiator/command_line.h"
 
@@ -43,10 +44,12 @@ class Session {
   Status takeLine(const std::string& line);
   Status start(const CommandLine& command);
   Status manage(const FunctionLine& function);
+  Status migrate(const MigrationLine& line);
   Status reap();
   void print(const Slot& slot, uint32_t writtenBytes) const;
 
   std::unique_ptr<frontend::ScsiDriver> driver_;
+  std::unique_ptr<frontend::Migration> migration_;  // refers to the driver
   std::array<Slot, kSlots> slots_;
   unsigned busy_ = 0;
   std::string text_;  // read and not yet taken

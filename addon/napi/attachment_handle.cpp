@@ -36,6 +36,10 @@ const char* typeName(AttachmentEvent::Kind kind) {
       return "disconnected";
     case AttachmentEvent::Kind::kWarning:
       return "warning";
+    case AttachmentEvent::Kind::kDisksWanted:
+      return "disks-wanted";
+    case AttachmentEvent::Kind::kDisksLeft:
+      return "disks-left";
     case AttachmentEvent::Kind::kEnded:
       break;
   }
@@ -73,6 +77,7 @@ bool AttachmentHandle::start(Napi::Env env, const Napi::Object& options,
   ended_ = std::move(ended);
   Attachment::Options native;
   native.pollNanoseconds = options.Get("pollMicroseconds").As<Napi::Number>().Int64Value() * 1000;
+  native.admitted = options.Get("admitted").As<Napi::Boolean>();
   native.onEvent = [this](AttachmentEvent event) {
     auto* owned = new AttachmentEvent(std::move(event));
     const auto deliver = [this](Napi::Env target, Napi::Function listener,
@@ -112,6 +117,7 @@ void AttachmentHandle::deliverEvent(Napi::Env env, const Napi::Function& listene
   Napi::Object object = Napi::Object::New(env);
   object.Set("type", typeName(event.kind));
   object.Set(event.kind == AttachmentEvent::Kind::kWarning ? "message" : "reason", event.text);
+  object.Set("demand", static_cast<double>(event.demand));
   listener.Call({object});
   raiseUncaught(env);
   if (!isEnd) return;
@@ -136,6 +142,15 @@ Napi::Value AttachmentHandle::stop(Napi::Env env) {
     deferred.Resolve(env.Undefined());
   }
   return deferred.Promise();
+}
+
+Napi::Value AttachmentHandle::admit(const Napi::CallbackInfo& info) {
+  const auto demand = static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value());
+  return Napi::Boolean::New(info.Env(), attachment_ && attachment_->admit(demand));
+}
+
+Napi::Value AttachmentHandle::withdraw(Napi::Env env) {
+  return Napi::Boolean::New(env, !attachment_ || attachment_->withdraw());
 }
 
 Napi::Value AttachmentHandle::inFlight(Napi::Env env) const {

@@ -31,6 +31,9 @@ class AttachmentHandle {
   bool isRunning() const { return attachment_ != nullptr; }
 
   Napi::Value stop(Napi::Env env);
+  /// `admit(demand)`.
+  Napi::Value admit(const Napi::CallbackInfo& info);
+  Napi::Value withdraw(Napi::Env env);
   Napi::Value inFlight(Napi::Env env) const;
   Napi::Value stats(Napi::Env env) const;
   /// `complete(token, answer)`.

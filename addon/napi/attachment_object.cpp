@@ -24,6 +24,8 @@ blk::BlkOptions blkOptions(const Napi::Object& options, Mailbox* mailbox) {
 Napi::Function AttachmentObject::define(Napi::Env env) {
   return DefineClass(env, "NativeAttachment",
                      {InstanceMethod<&AttachmentObject::stop>("stop"),
+                      InstanceMethod<&AttachmentObject::admit>("admit"),
+                      InstanceMethod<&AttachmentObject::withdraw>("withdraw"),
                       InstanceMethod<&AttachmentObject::inFlight>("inFlight"),
                       InstanceMethod<&AttachmentObject::stats>("stats"),
                       InstanceMethod<&AttachmentObject::complete>("complete")});

@@ -23,6 +23,8 @@ class ScsiAttachmentObject : public Napi::ObjectWrap<ScsiAttachmentObject> {
   void capacityChanged(const Napi::CallbackInfo& info);
 
   Napi::Value stop(const Napi::CallbackInfo& info) { return handle_.stop(info.Env()); }
+  Napi::Value admit(const Napi::CallbackInfo& info) { return handle_.admit(info); }
+  Napi::Value withdraw(const Napi::CallbackInfo& info) { return handle_.withdraw(info.Env()); }
   Napi::Value inFlight(const Napi::CallbackInfo& info) { return handle_.inFlight(info.Env()); }
   Napi::Value stats(const Napi::CallbackInfo& info) { return handle_.stats(info.Env()); }
   Napi::Value complete(const Napi::CallbackInfo& info) { return handle_.complete(info); }

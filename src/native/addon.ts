@@ -41,6 +41,13 @@ export type AttachmentEvent =
   /** `reason` is empty for an orderly close by the front end. */
   | { type: 'disconnected'; reason: string }
   | { type: 'warning'; message: string }
+  /** Rings have started that wait for `admit` with this number. */
+  | { type: 'disks-wanted'; demand: number }
+  /**
+   * The last ring has stopped and drained, and what starts next waits for `admit`: the front end
+   * hands its guest over (it stopped them while it logged dirty pages), or a demand is over.
+   */
+  | { type: 'disks-left' }
   /** The attachment serves no more: it was stopped or its passed connection ended (no reason), or
    * accept failed. */
   | { type: 'ended'; reason: string };
@@ -57,6 +64,8 @@ export interface EndpointOptions {
   socketMode: number;
   /** Longest busy-poll after the last request, microseconds; 0 = never poll. */
   pollMicroseconds: number;
+  /** false: the disks are another process's at first, and the first rings wait for `admit`. */
+  admitted: boolean;
   onEvent: (event: AttachmentEvent) => void;
 }
 
@@ -210,6 +219,10 @@ export interface QueueStats {
 export interface NativeAttachment {
   /** Stops accepting, drains and closes; resolves when all I/O has ended and threads are gone. */
   stop(): Promise<void>;
+  /** Lets the rings in; false: the demand is over. */
+  admit(demand: number): boolean;
+  /** Rings that start from now on wait for `admit`; false, and nothing has changed: some run. */
+  withdraw(): boolean;
   /** Requests inside the kernel now. */
   inFlight(): number;
   stats(): QueueStats[];

@@ -119,6 +119,10 @@ class FakeDevice final : public vhost_user::Device {
     const std::lock_guard lock(mutex_);
     return memory_;
   }
+  std::shared_ptr<const DirtyLog> log() {
+    const std::lock_guard lock(mutex_);
+    return log_;
+  }
   void setBase(uint32_t base) {
     const std::lock_guard lock(mutex_);
     base_ = base;
@@ -147,6 +151,18 @@ class FakeDevice final : public vhost_user::Device {
     Status status = record("setMemory " + std::to_string(map->size()));
     const std::lock_guard lock(mutex_);
     if (status.ok()) memory_ = std::move(map);
+    return status;
+  }
+  Status setLog(std::shared_ptr<const DirtyLog> log) override {
+    Status status = record("setLog");
+    const std::lock_guard lock(mutex_);
+    if (status.ok()) log_ = std::move(log);
+    return status;
+  }
+  Status setRingLog(uint16_t index, const vhost_user::RingSetup& setup) override {
+    Status status = record("setRingLog " + std::to_string(index));
+    const std::lock_guard lock(mutex_);
+    setups_[index] = setup;
     return status;
   }
   Status startRing(uint16_t index, const vhost_user::RingSetup& setup, UniqueFd kick) override {
@@ -183,6 +199,7 @@ class FakeDevice final : public vhost_user::Device {
     const std::lock_guard lock(mutex_);
     notifier_ = nullptr;
     memory_.reset();
+    log_.reset();
     fds_.clear();
   }
 
@@ -214,6 +231,7 @@ class FakeDevice final : public vhost_user::Device {
   std::map<uint16_t, vhost_user::RingSetup> setups_;
   std::map<std::string, UniqueFd> fds_;
   std::shared_ptr<const MemoryMap> memory_;
+  std::shared_ptr<const DirtyLog> log_;
   vhost_user::ConfigNotifier* notifier_ = nullptr;
 };
 

@@ -273,7 +273,7 @@ TEST_CASE("session: memory truncated while a ring runs ends the connection with 
   REQUIRE(::ftruncate(run.memory().files().front(), 0) == 0);
   // As a queue worker would.
   CHECK(memory->regions()[0]->hostAddr()[0x8000] == std::byte{0});
-  CHECK(run.endReason() == "the front end truncated the file of its guest's memory");
+  CHECK(run.endReason() == "the front end truncated a file of shared memory");
   CHECK(device.takeCalls().back() == "disconnected");
 }
 

@@ -5,13 +5,14 @@ namespace {
 
 using Calls = std::vector<std::string>;
 
-constexpr uint64_t kOwnFeatures = feature::kMultiqueue | feature::kReplyAck | feature::kBackendReq |
-                                  feature::kResetDevice | feature::kConfigureMemSlots;
+constexpr uint64_t kOwnFeatures = feature::kMultiqueue | feature::kLogShmfd | feature::kReplyAck |
+                                  feature::kBackendReq | feature::kResetDevice |
+                                  feature::kConfigureMemSlots;
 
-TEST_CASE("session: the device's features are offered together with bit 30") {
+TEST_CASE("session: the device's features are offered together with vhost's own") {
   FakeDevice device;
   SessionRun run(device);
-  CHECK(*run.front().getFeatures() == (1ULL << 32 | kProtocolFeaturesBit));
+  CHECK(*run.front().getFeatures() == (1ULL << 32 | kProtocolFeaturesBit | frontend::kLogAllBit));
 }
 
 TEST_CASE("session: exactly what is implemented is offered, CONFIG only by the device") {

@@ -30,6 +30,7 @@ async function servedDisk(): Promise<{ fence: NativeFence; guest: Initiator }> {
     socketPath,
     socketMode: 0o600,
     pollMicroseconds: 0,
+    admitted: true,
     onEvent: () => undefined,
     numQueues: 1,
     configSpace: false,

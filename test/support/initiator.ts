@@ -108,6 +108,14 @@ export class Initiator {
     return Number(response);
   }
 
+  /**
+   * What a front end does with the device of a guest that it migrates: 'begin' logs dirty pages,
+   * 'stop' stops the rings; where migration fails 'end' logs no more and 'resume' starts the rings.
+   */
+  async migration(step: 'begin' | 'stop' | 'end' | 'resume'): Promise<void> {
+    await this.#ask(`migration ${step}`);
+  }
+
   /** Hangs up, as a guest that is powered off. */
   async leave(): Promise<void> {
     this.#child.kill('SIGKILL');

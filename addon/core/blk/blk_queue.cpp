@@ -258,11 +258,22 @@ void BlkQueue::finish(Slot& slot, uint8_t status) {
     *slot.chain.lastWritable = std::byte{status};
     written = static_cast<uint32_t>(std::min<uint64_t>(slot.chain.writableBytes, UINT32_MAX));
   }
+  if (queue_.logsBuffers()) [[unlikely]]
+    markWritten(slot);
   count(slot, status);
   if (slot.pass.inside) device_.fence()->leave(slot.pass);
   queue_.finish(*slot.epoch, slot.chain, written);
   slot.nextFree = free_;
   free_ = &slot;
+}
+
+/// All that the device may write: whether it did tells no field of the request.
+void BlkQueue::markWritten(Slot& slot) {
+  virtio::DescriptorChain& chain = slot.chain;
+  queue_.markWritten(*slot.epoch, chain.writable(), chain.writableCount(), UINT64_MAX);
+  // readOrWrite() has cut it off the last buffer.
+  const iovec status{chain.lastWritable, chain.lastWritable ? 1U : 0U};
+  queue_.markWritten(*slot.epoch, &status, 1, 1);
 }
 
 void BlkQueue::count(const Slot& slot, uint8_t status) {

@@ -64,6 +64,7 @@ class BlkQueue final : public virtio::QueueHandler,
   void givenUp(FenceEntry& entry) override;
 
   void finish(Slot& slot, uint8_t status);
+  void markWritten(Slot& slot);
   void count(const Slot& slot, uint8_t status);
 
   virtio::Virtqueue& queue_;

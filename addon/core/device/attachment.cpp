@@ -33,6 +33,8 @@ Result<std::unique_ptr<Attachment>> Attachment::start(
     std::unique_ptr<vhost_user::ConnectionSource> source, Options options) {
   std::unique_ptr<Attachment> attachment(
       new Attachment(std::move(model), std::move(source), std::move(options)));
+  if (!attachment->admission_.valid())
+    return Error{EMFILE, "no file descriptor left for the attachment"};
   try {
     attachment->thread_ = std::thread(&Attachment::run, attachment.get());
   } catch (const std::system_error& error) {
@@ -48,7 +50,8 @@ Attachment::Attachment(std::unique_ptr<virtio::DeviceModel> model,
       options_(std::move(options)),
       counters_(model_->queueCount()),
       rings_(model_->queueCount()),
-      workers_(workerLimit(model_->queueCount())) {}
+      workers_(workerLimit(model_->queueCount())),
+      admission_(options_.admitted) {}
 
 Attachment::~Attachment() {
   requestStop();
@@ -114,7 +117,45 @@ Status Attachment::writeConfig(uint32_t offset, std::span<const std::byte> data)
 
 Status Attachment::setFeatures(uint64_t features) {
   model_->setFeatures(features);
+  logsAll_ = (features & vhost_user::kLogAllBit) != 0;
+  renewLogs();
   return {};
+}
+
+Status Attachment::setLog(std::shared_ptr<const DirtyLog> log) {
+  log_ = std::move(log);
+  renewLogs();
+  return {};
+}
+
+Status Attachment::setRingLog(uint16_t index, const vhost_user::RingSetup& setup) {
+  noteLog(index, setup);
+  renewLog(index);
+  return {};
+}
+
+void Attachment::noteLog(uint16_t index, const vhost_user::RingSetup& setup) {
+  rings_[index].logged = (setup.flags & vhost_user::kVringLogFlag) != 0;
+  rings_[index].logAddr = setup.logAddr;
+}
+
+virtio::DirtyLogs Attachment::logsOf(const Ring& ring) const {
+  return {.buffers = logsAll_ ? log_ : nullptr,
+          .ring = ring.logged ? log_ : nullptr,
+          .ringAddr = ring.logAddr};
+}
+
+void Attachment::renewLogs() {
+  for (uint16_t i = 0; i < maxQueues(); ++i)
+    if (rings_[i].started) renewLog(i);
+}
+
+void Attachment::renewLog(uint16_t index) {
+  QueueWorker* owner = worker(index);
+  owner->call([&] {
+    owner->find(index)->queue->setDirtyLogs(logsOf(rings_[index]));
+    return true;
+  });
 }
 
 Status Attachment::checkRingsWithin(const MemoryMap& map) {
@@ -156,6 +197,7 @@ Result<QueueWorker*> Attachment::startedWorker(uint16_t index) {
   if (!workers_[group]) {
     auto worker = QueueWorker::start({.name = "hf-queue-" + std::to_string(group),
                                       .engine = model_->engine(),
+                                      .admission = admission_,
                                       .pollNanoseconds = options_.pollNanoseconds});
     if (!worker) return worker.error();
     QueueWorker& started = **worker;
@@ -173,9 +215,12 @@ Result<QueueWorker*> Attachment::startedWorker(uint16_t index) {
 
 Status Attachment::startRing(uint16_t index, const vhost_user::RingSetup& setup, UniqueFd kick) {
   if (!map_) return Error{EINVAL, "the ring starts before any memory was shared"};
+  noteLog(index, setup);
   auto worker = startedWorker(index);
   if (!worker) return worker.error();
   Ring& ring = rings_[index];
+  // Before it is served: from now on the disks can't be taken from it.
+  const uint64_t demand = admission_.ringStarted();
   Status outcome;
   (*worker)->call([&] {
     auto queue = std::make_unique<virtio::Virtqueue>(index, counters_[index]);
@@ -192,17 +237,31 @@ Status Attachment::startRing(uint16_t index, const vhost_user::RingSetup& setup,
     queue->setCall(duplicate(ring.call));
     queue->setErr(duplicate(ring.err));
     queue->setEnabled(ring.enabled);
+    queue->setDirtyLogs(logsOf(ring));
     auto handler = model_->serve(*queue, (*worker)->channel());
     outcome =
         handler ? (*worker)->add({std::move(queue), std::move(*handler)}) : Status(handler.error());
     return true;
   });
   ring.started = outcome.ok();
+  if (!outcome)
+    (void)admission_.ringStopped(false);
+  else if (demand != 0)
+    options_.onEvent({.kind = AttachmentEvent::Kind::kDisksWanted, .demand = demand});
   return outcome;
 }
 
 Result<uint32_t> Attachment::stopRing(uint16_t index) {
-  return drainRing(index, Waiting::kMayGoOn);
+  const uint32_t base = drainRing(index, Waiting::kMayGoOn);
+  noteStopped(logsAll_);
+  return base;
+}
+
+/// `leaving`: this is how migration ends here. A mere pause keeps the disks, and so does a
+/// connection that breaks: nobody else can have the guest then.
+void Attachment::noteStopped(bool leaving) {
+  if (admission_.ringStopped(leaving))
+    options_.onEvent({.kind = AttachmentEvent::Kind::kDisksLeft});
 }
 
 uint32_t Attachment::drainRing(uint16_t index, Waiting waiting) {
@@ -268,6 +327,7 @@ Status Attachment::setRingErr(uint16_t index, UniqueFd err) {
 
 Status Attachment::resetDevice() {
   model_->reset();
+  logsAll_ = false;
   return {};
 }
 
@@ -279,7 +339,10 @@ void Attachment::connected(vhost_user::ConfigNotifier& notifier) {
 void Attachment::disconnected() {
   model_->onConfigChange({});
   for (uint16_t i = 0; i < maxQueues(); ++i) {
-    if (rings_[i].started) (void)drainRing(i, Waiting::kGivenUp);
+    if (rings_[i].started) {
+      (void)drainRing(i, Waiting::kGivenUp);
+      noteStopped(false);
+    }
     rings_[i] = Ring();
   }
   for (auto& worker : workers_) {
@@ -290,6 +353,8 @@ void Attachment::disconnected() {
     });
   }
   map_.reset();
+  log_.reset();
+  logsAll_ = false;
   model_->reset();
 }
 

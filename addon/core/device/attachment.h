@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/base/event_fd.h"
+#include "core/device/admission.h"
 #include "core/device/queue_worker.h"
 #include "core/vhost_user/connection_source.h"
 #include "core/vhost_user/device.h"
@@ -16,9 +17,20 @@ namespace holdfast {
 
 /// What happens to an attachment, told on its control thread.
 struct AttachmentEvent {
-  enum class Kind { kConnected, kDisconnected, kWarning, kEnded };
+  enum class Kind {
+    kConnected,
+    kDisconnected,
+    kWarning,
+    /// Rings have started that are to be admitted.
+    kDisksWanted,
+    /// The last ring has stopped, and what comes next is to be admitted: the front end hands its
+    /// guest over, or gave up waiting.
+    kDisksLeft,
+    kEnded
+  };
   Kind kind;
-  std::string text;  // reason or warning; empty = orderly
+  std::string text{};   // reason or warning; empty = orderly
+  uint64_t demand = 0;  // kDisksWanted: for admit()
 };
 
 /// A virtio device served at one socket: a control thread that takes one connection after another,
@@ -27,6 +39,8 @@ class Attachment final : private vhost_user::Device {
  public:
   struct Options {
     int64_t pollNanoseconds = 0;
+    /// False: the disks are another process's at first, and the first rings are to be admitted.
+    bool admitted = true;
     /// kEnded comes last, exactly once.
     std::function<void(AttachmentEvent)> onEvent;
   };
@@ -39,6 +53,11 @@ class Attachment final : private vhost_user::Device {
 
   /// Ends the session, drains and ends the control thread; kEnded tells when. Any thread.
   void requestStop() { stop_.signal(); }
+
+  /// Lets the rings in that kDisksWanted told of; false: they have stopped since. Any thread.
+  bool admit(uint64_t demand) { return admission_.admit(demand); }
+  /// From now on rings are to be admitted; false, and nothing has changed: some run. Any thread.
+  bool withdraw() { return admission_.withdraw(); }
 
   /// Requests inside the kernel now. Any thread.
   uint64_t inFlight() const;
@@ -57,6 +76,7 @@ class Attachment final : private vhost_user::Device {
   enum class Waiting { kMayGoOn, kGivenUp };
   /// Returns the base. `waiting`: requests that are held at an access fence.
   uint32_t drainRing(uint16_t index, Waiting waiting);
+  void noteStopped(bool leaving);
 
   // vhost_user::Device, on the control thread
   uint64_t features() const override;
@@ -66,8 +86,10 @@ class Attachment final : private vhost_user::Device {
   Status writeConfig(uint32_t offset, std::span<const std::byte> data) override;
   Status setFeatures(uint64_t features) override;
   Status setMemory(std::shared_ptr<const MemoryMap> map) override;
+  Status setLog(std::shared_ptr<const DirtyLog> log) override;
   Status startRing(uint16_t index, const vhost_user::RingSetup& setup, UniqueFd kick) override;
   Result<uint32_t> stopRing(uint16_t index) override;
+  Status setRingLog(uint16_t index, const vhost_user::RingSetup& setup) override;
   Status setRingEnabled(uint16_t index, bool enabled) override;
   Status setRingCall(uint16_t index, UniqueFd call) override;
   Status setRingErr(uint16_t index, UniqueFd err) override;
@@ -79,8 +101,15 @@ class Attachment final : private vhost_user::Device {
   struct Ring {
     bool started = false;
     bool enabled = false;
+    bool logged = false;
+    uint64_t logAddr = 0;
     UniqueFd call, err;
   };
+
+  void noteLog(uint16_t index, const vhost_user::RingSetup& setup);
+  virtio::DirtyLogs logsOf(const Ring& ring) const;
+  void renewLogs();
+  void renewLog(uint16_t index);
 
   const std::unique_ptr<virtio::DeviceModel> model_;
   std::unique_ptr<vhost_user::ConnectionSource> source_;
@@ -89,6 +118,9 @@ class Attachment final : private vhost_user::Device {
   std::vector<Ring> rings_;
   std::vector<std::unique_ptr<QueueWorker>> workers_;  // null until a ring of its group starts
   std::shared_ptr<const MemoryMap> map_;
+  std::shared_ptr<const DirtyLog> log_;
+  bool logsAll_ = false;
+  Admission admission_;
   EventFd stop_;
   std::thread thread_;
 };

@@ -73,6 +73,7 @@ void QueueWorker::run() {
   if (channel) {
     channel_ = std::move(*channel);
     outcome_ = channel_->watch(wake_.get());
+    if (outcome_) outcome_ = channel_->watch(options_.admission.eventFd());
     // Not before: it has its ring now, and never makes another.
     if (outcome_) outcome_ = sandbox::confineThread(sandbox::Confined::kQueueThread);
   } else {
@@ -98,7 +99,7 @@ void QueueWorker::serveUntilQuit() {
 bool QueueWorker::turn() {
   unsigned work = 0;
   for (ServedQueue& served : queues_)
-    if (served.queue->serving()) work += served.handler->serve(kTurn);
+    if (serves(served)) work += served.handler->serve(kTurn);
   channel_->submit();
   IoRequest* completed[IoChannel::kReapBatch];
   const unsigned count = channel_->reap(completed);
@@ -106,7 +107,7 @@ bool QueueWorker::turn() {
   work += count;
   for (ServedQueue& served : queues_) {
     work += served.handler->collect();
-    served.queue->publish(served.queue->serving() && served.handler->wantsChains());
+    served.queue->publish(serves(served) && served.handler->wantsChains());
   }
   return work > 0;
 }
@@ -132,7 +133,7 @@ void QueueWorker::sleep(int64_t window, int64_t idleSince) {
   if (epochs_.size() > 1) dropOldEpochs();
   const bool idle = channel_->inFlight() == 0;
   for (ServedQueue& served : queues_)
-    if (served.queue->serving()) served.queue->ring().requestKick();
+    if (serves(served)) served.queue->requestKick();
   if (!workWaits()) {
     if (polls_) {
       ::sched_yield();
@@ -145,7 +146,7 @@ void QueueWorker::sleep(int64_t window, int64_t idleSince) {
     }
   }
   for (ServedQueue& served : queues_)
-    if (served.queue->serving()) served.queue->ring().suppressKick();
+    if (serves(served)) served.queue->suppressKick();
   if (idle) poll_.miss(window, monotonicNow() - idleSince);
 }
 
@@ -153,8 +154,7 @@ bool QueueWorker::workWaits() {
   if (command_.load(std::memory_order_relaxed) != triedCommand_) return true;
   if (quit_.load(std::memory_order_relaxed)) return true;
   for (const ServedQueue& served : queues_)
-    if (served.queue->serving() && served.queue->ring().hasAvailable() &&
-        served.handler->wantsChains())
+    if (serves(served) && served.queue->ring().hasAvailable() && served.handler->wantsChains())
       return true;
   return false;
 }

@@ -9,6 +9,7 @@
 
 #include "core/base/event_fd.h"
 #include "core/base/status.h"
+#include "core/device/admission.h"
 #include "core/device/poll_window.h"
 #include "core/io/io_channel.h"
 #include "core/memory/map_epoch.h"
@@ -34,6 +35,8 @@ class QueueWorker {
   struct Options {
     std::string name;  // of the thread, at most 15 characters
     EngineKind engine = EngineKind::kSync;
+    /// Of the attachment, which outlives the worker.
+    const Admission& admission;
     int64_t pollNanoseconds = 0;
   };
 
@@ -67,6 +70,9 @@ class QueueWorker {
   bool spin();
   void sleep(int64_t window, int64_t idleSince);
   bool workWaits();
+  bool serves(const ServedQueue& served) const {
+    return served.queue->serving() && options_.admission.open();
+  }
   void runCommand();
   void dropOldEpochs();
 

@@ -20,6 +20,13 @@ bool directIoTakes(const IoRequest& request) {
          (lengths & (disk.offsetAlignment - 1)) == 0;
 }
 
+/// Rare, so the copy costs nothing: a short transfer's rest gets a vector of its own.
+void dropFront(IoRequest& request, size_t bytes) {
+  request.rest = std::vector<iovec>(request.iov, request.iov + request.iovCount);
+  request.iov = request.rest.data();
+  advance(request.iov, request.iovCount, bytes);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<IoChannel>> IoChannel::open(EngineKind kind) {
@@ -116,7 +123,8 @@ void IoChannel::startNextBounce() {
 void IoChannel::prepareBouncePiece(IoRequest& request) {
   const size_t piece = std::min<uint64_t>(kBounceSize, request.length - request.done);
   request.bounceIov = {bounce_, piece};
-  if (request.kind == IoKind::kWrite) gather(request.iov, request.iovCount, bounce_, piece);
+  if (request.kind == IoKind::kWrite)
+    gatherAt(request.iov, request.iovCount, request.done, bounce_, piece);
   engine_->prepare(request);
 }
 
@@ -128,7 +136,7 @@ bool IoChannel::finishTransfer(IoRequest& request) {
   request.done += moved;
   if (request.done >= request.length) return conclude(request, 0);
   if (moved == 0) return conclude(request, -EIO);  // the image is shorter than it was
-  advance(request.iov, request.iovCount, moved);
+  dropFront(request, moved);
   engine_->prepare(request);
   return false;
 }
@@ -139,8 +147,8 @@ bool IoChannel::finishBouncePiece(IoRequest& request) {
     error = request.transferred < 0 ? static_cast<int>(request.transferred) : -EIO;
   } else {
     const auto moved = static_cast<size_t>(request.transferred);
-    if (request.kind == IoKind::kRead) scatter(request.iov, request.iovCount, bounce_, moved);
-    advance(request.iov, request.iovCount, moved);
+    if (request.kind == IoKind::kRead)
+      scatterAt(request.iov, request.iovCount, request.done, bounce_, moved);
     request.done += moved;
     if (request.done < request.length) {
       prepareBouncePiece(request);

@@ -4,6 +4,7 @@
 #include <sys/uio.h>
 
 #include <cstdint>
+#include <vector>
 
 #include "core/io/io_target.h"
 
@@ -39,7 +40,8 @@ struct IoRequest {
   bool throughCache = false;
   /// kWriteZeroes: may deallocate.
   bool mayUnmap = false;
-  /// kRead, kWrite: the buffers, changed while the operation advances over short transfers.
+  /// kRead, kWrite: the buffers. The vector itself is left as it is: what a read wrote to must be
+  /// known at its end.
   iovec* iov = nullptr;
   uint32_t iovCount = 0;
   uint64_t offset = 0;
@@ -59,6 +61,7 @@ struct IoRequest {
   uint64_t done = 0;        // bytes behind us
   bool bounced = false;
   iovec bounceIov{};
+  std::vector<iovec> rest;  // after a short transfer
   IoRequest* next = nullptr;
   ::iocb controlBlock{};
 };

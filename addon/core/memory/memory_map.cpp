@@ -67,4 +67,18 @@ std::byte* MemoryMap::fromFrontend(uint64_t frontendAddr, uint64_t size) const {
   return nullptr;
 }
 
+std::optional<uint64_t> MemoryMap::guestAddrOf(const std::byte* hostAddr) const {
+  for (const Region& region : regions_) {
+    const auto offset = static_cast<uint64_t>(hostAddr - region->hostAddr());
+    if (offset < region->description().size) return region->description().guestAddr + offset;
+  }
+  return {};
+}
+
+uint64_t MemoryMap::guestEnd() const {
+  if (regions_.empty()) return 0;
+  const RegionDescription& last = regions_.back()->description();
+  return last.guestAddr + last.size;
+}
+
 }  // namespace holdfast

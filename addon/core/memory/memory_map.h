@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "core/base/status.h"
@@ -47,6 +48,10 @@ class MemoryMap {
   /// The host address of `size` bytes at the front end's own address, wholly in one region, or null
   /// (vring addresses are given this way).
   std::byte* fromFrontend(uint64_t frontendAddr, uint64_t size) const;
+  /// The other way round: the guest address of what is mapped at `hostAddr`; null: nothing is.
+  std::optional<uint64_t> guestAddrOf(const std::byte* hostAddr) const;
+  /// Behind the last byte of guest memory.
+  uint64_t guestEnd() const;
 
  private:
   static Span clip(const MemoryRegion& region, uint64_t offset, uint64_t size) {

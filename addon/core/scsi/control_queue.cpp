@@ -173,6 +173,8 @@ void ControlQueue::finish(Request& request, const void* response, size_t size) {
   virtio::DescriptorChain& chain = request.chain;
   const size_t written = scatter(chain.writable(), chain.writableCount(),
                                  static_cast<const std::byte*>(response), size);
+  if (queue_.logsBuffers())
+    queue_.markWritten(*request.epoch, chain.writable(), chain.writableCount(), written);
   queue_.counters().requests.add();
   queue_.finish(*request.epoch, chain, static_cast<uint32_t>(written));
   request.nextFree = free_;

@@ -45,6 +45,8 @@ void EventQueue::tell() {
         static_cast<uint32_t>(scatter(chain_.writable(), chain_.writableCount(),
                                       reinterpret_cast<const std::byte*>(&event), sizeof event));
   }
+  if (queue_.logsBuffers())
+    queue_.markWritten(epoch, chain_.writable(), chain_.writableCount(), written);
   queue_.finish(epoch, chain_, written);
 }
 

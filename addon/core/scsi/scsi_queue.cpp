@@ -283,7 +283,13 @@ void ScsiQueue::finish(ScsiRequest& request, const CommandOutcome& outcome) {
 
 void ScsiQueue::finish(ScsiRequest& request, const CommandOutcome& outcome,
                        std::span<const uint8_t> sense, uint64_t givenSize) {
+  // The response may begin in the data's first buffer, which is not to be told from it any more.
+  if (queue_.logsBuffers()) [[unlikely]]
+    queue_.markWritten(*request.epoch, request.dataIn.iov, request.dataIn.count, givenSize);
   const uint64_t header = request.respond(outcome, sense);
+  if (queue_.logsBuffers()) [[unlikely]]
+    queue_.markWritten(*request.epoch, request.chain.writable(), request.chain.writableCount(),
+                       header);
   count(request, outcome);
   if (request.unit) {
     request.unit->unit->fence().leave(request.pass);

@@ -7,6 +7,7 @@
 
 #include "core/base/status.h"
 #include "core/base/unique_fd.h"
+#include "core/memory/dirty_log.h"
 #include "core/memory/memory_map.h"
 
 namespace holdfast::vhost_user {
@@ -14,7 +15,7 @@ namespace holdfast::vhost_user {
 /// What SET_VRING_NUM, _ADDR and _BASE said of one ring. Addresses are the front end's own.
 struct RingSetup {
   uint32_t size = 0;
-  uint32_t flags = 0;  // VHOST_VRING_F_LOG is bit 0
+  uint32_t flags = 0;  // kVringLogFlag
   uint64_t descriptorAddr = 0;
   uint64_t usedAddr = 0;
   uint64_t availableAddr = 0;
@@ -43,7 +44,7 @@ class Device {
  public:
   virtual ~Device() = default;
 
-  /// Virtio and vhost feature bits offered, without bit 30 (PROTOCOL_FEATURES), which is Session's.
+  /// Virtio feature bits offered; those of vhost itself (kLogAllBit, bit 30) are Session's.
   virtual uint64_t features() const = 0;
   /// Protocol features this device type adds to Session's own (CONFIG, for example).
   virtual uint64_t protocolFeatures() const = 0;
@@ -55,11 +56,17 @@ class Device {
   virtual Status writeConfig(uint32_t offset, std::span<const std::byte> data) = 0;
 
   /// The acknowledged bits, bit 30 and unoffered bits included (QEMU sends `any_layout` unasked).
+  /// kLogAllBit may come and go while rings run: it holds for every write that lands in guest
+  /// memory after this returns, also of requests that began before.
   virtual Status setFeatures(uint64_t features) = 0;
 
   /// Every queue uses the new map when this returns; requests in flight keep the old one alive. An
   /// Error (a started ring doesn't lie in it) leaves every queue with the map it had.
   virtual Status setMemory(std::shared_ptr<const MemoryMap> map) = 0;
+
+  /// SET_LOG_BASE: where writes are marked from now on, if kLogAllBit or a ring's flag ask for it.
+  /// Without any log nothing is marked.
+  virtual Status setLog(std::shared_ptr<const DirtyLog> log) = 0;
 
   /// Starts processing, which looks at the ring at once: a restarted back end's front end doesn't
   /// kick again for what is there. The ring's three parts must lie in the current map, else an
@@ -70,6 +77,8 @@ class Device {
   /// elements are written, and returns the base to resume from. A ring that isn't started returns
   /// its set-up base unchanged: Session handles that case itself.
   virtual Result<uint32_t> stopRing(uint16_t index) = 0;
+  /// The flags and logAddr of a started ring have changed.
+  virtual Status setRingLog(uint16_t index, const RingSetup& setup) = 0;
   /// Independent of started, and remembered over stops; at first no ring is enabled.
   /// enabled=false returns only after the ring has drained.
   virtual Status setRingEnabled(uint16_t index, bool enabled) = 0;
@@ -82,8 +91,8 @@ class Device {
 
   /// A session begins: `notifier` may be used until disconnected() returns, from any thread.
   virtual void connected(ConfigNotifier& notifier) = 0;
-  /// The session ends: stop and drain every ring, forget their enabled state, drop the memory map
-  /// and all fds.
+  /// The session ends: stop and drain every ring, forget their enabled state, drop the memory map,
+  /// the log and all fds.
   virtual void disconnected() = 0;
 };
 

@@ -25,8 +25,11 @@ class MemoryTable {
   Status remove(const Message& message);
 
   bool empty() const { return map_->size() == 0; }
-  /// Readable once the file of a region turns out to have been truncated.
-  int truncatedFd() const { return truncated_->get(); }
+  /// Behind the last byte of guest memory.
+  uint64_t guestEnd() const { return map_->guestEnd(); }
+  /// Signalled once the file of a region, or of another mapping that got it, turns out to have been
+  /// truncated.
+  const std::shared_ptr<const EventFd>& truncated() const { return truncated_; }
 
  private:
   /// A copy of `map` with the region mapped from `fds[index]`; the fd is missing if there is none.

@@ -18,6 +18,8 @@ constexpr RequestForm kForms[] = {
     {Request::kResetOwner, 0, 0, 0, 0, false},
     // User-mode Linux always sends room for two regions, whatever their number.
     {Request::kSetMemTable, sizeof(MemoryTableHeader), kMaxPayload, kMaxMessageFds, 0, false},
+    {Request::kSetLogBase, sizeof(LogDescription), sizeof(LogDescription), 1, kLogShmfd, true},
+    {Request::kSetLogFd, 0, kU64, 1, 0, false},
     {Request::kSetVringNum, kVringState, kVringState, 0, 0, false},
     {Request::kSetVringAddr, sizeof(VringAddresses), sizeof(VringAddresses), 0, 0, false},
     {Request::kSetVringBase, kVringState, kVringState, 0, 0, false},

@@ -23,6 +23,8 @@ enum class Request : uint32_t {
   kSetOwner = 3,
   kResetOwner = 4,
   kSetMemTable = 5,
+  kSetLogBase = 6,
+  kSetLogFd = 7,
   kSetVringNum = 8,
   kSetVringAddr = 9,
   kSetVringBase = 10,
@@ -49,6 +51,7 @@ enum class BackendRequest : uint32_t { kConfigChange = 2 };
 /// VHOST_USER_PROTOCOL_F_*, as masks.
 enum ProtocolFeature : uint64_t {
   kMultiqueue = 1ULL << 0,
+  kLogShmfd = 1ULL << 1,
   kReplyAck = 1ULL << 3,
   kBackendReq = 1ULL << 5,
   kConfig = 1ULL << 9,
@@ -61,6 +64,8 @@ inline constexpr uint64_t kProtocolFeaturesBit = 1ULL << 30;
 
 /// VIRTIO_F_RING_PACKED: decides over what SET_VRING_NUM and SET_VRING_BASE may say.
 inline constexpr uint64_t kPackedRingBit = 1ULL << 34;
+/// VHOST_F_LOG_ALL among them: writes to guest memory are to be marked in the dirty log.
+inline constexpr uint64_t kLogAllBit = 1ULL << 26;
 
 struct MessageHeader {
   static constexpr uint32_t kVersionMask = 0x3;
@@ -91,6 +96,16 @@ struct VringAddresses {
   uint64_t logAddr = 0;
 };
 static_assert(sizeof(VringAddresses) == 40);
+
+/// VHOST_VRING_F_LOG in VringAddresses::flags: so are writes to this ring.
+inline constexpr uint32_t kVringLogFlag = 1;
+
+/// SET_LOG_BASE: where in its file the dirty log is, bytes.
+struct LogDescription {
+  uint64_t size = 0;
+  uint64_t offset = 0;
+};
+static_assert(sizeof(LogDescription) == 16);
 
 /// The number of SET_VRING_KICK, _CALL and _ERR: the queue, and whether a descriptor comes along.
 inline constexpr uint64_t kVringNoFd = 1ULL << 8;

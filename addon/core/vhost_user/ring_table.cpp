@@ -32,6 +32,11 @@ Status prepareNotificationFd(int fd) {
   return {};
 }
 
+bool isSamePlace(const RingSetup& setup, const VringAddresses& addresses) {
+  return setup.descriptorAddr == addresses.descriptorAddr && setup.usedAddr == addresses.usedAddr &&
+         setup.availableAddr == addresses.availableAddr;
+}
+
 }  // namespace
 
 RingTable::RingTable(Device& device) : device_(device), rings_(device.maxQueues()) {}
@@ -72,8 +77,13 @@ Status RingTable::setSize(const VringState& state) {
 Status RingTable::setAddresses(const VringAddresses& addresses) {
   if (Status known = checkIndex(addresses.index); !known) return known;
   const auto index = static_cast<uint16_t>(addresses.index);
-  if (Status changeable = makeChangeable(index); !changeable) return changeable;
   RingSetup& setup = rings_[index].setup;
+  if (rings_[index].started && isSamePlace(setup, addresses)) {
+    setup.flags = addresses.flags;
+    setup.logAddr = addresses.logAddr;
+    return device_.setRingLog(index, setup);
+  }
+  if (Status changeable = makeChangeable(index); !changeable) return changeable;
   setup.flags = addresses.flags;
   setup.descriptorAddr = addresses.descriptorAddr;
   setup.usedAddr = addresses.usedAddr;

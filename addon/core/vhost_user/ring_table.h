@@ -19,8 +19,9 @@ class RingTable {
   /// SET_FEATURES: the layout of rings that are set up from now on.
   void setPacked(bool packed) { packed_ = packed; }
 
-  /// The set-up of a ring that runs can't change. One that is started but disabled is stopped
-  /// first: user-mode Linux gives its rings up by ENABLE=0 and sets them up anew.
+  /// The set-up of a ring that runs can't change, save whether and where it is logged: migration
+  /// begins with a SET_VRING_ADDR that changes nothing else. One that is started but disabled is
+  /// stopped first: user-mode Linux gives its rings up by ENABLE=0 and sets them up anew.
   Status setSize(const VringState& state);
   Status setAddresses(const VringAddresses& addresses);
   Status setBase(const VringState& state);

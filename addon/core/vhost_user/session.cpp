@@ -12,7 +12,7 @@ namespace {
 
 /// What this back end can do for any device.
 constexpr uint64_t kOwnProtocolFeatures =
-    kMultiqueue | kReplyAck | kBackendReq | kResetDeviceFeature | kConfigureMemSlots;
+    kMultiqueue | kLogShmfd | kReplyAck | kBackendReq | kResetDeviceFeature | kConfigureMemSlots;
 
 constexpr uint64_t kAcknowledged = 0;
 constexpr uint64_t kRefused = 1;
@@ -28,7 +28,7 @@ Session::Session(Device& device, Channel channel, WarningSink warn)
       config_(device) {}
 
 Status Session::run(int stopFd) {
-  if (!configChanged_.valid() || memory_.truncatedFd() < 0)
+  if (!configChanged_.valid() || !memory_.truncated()->valid())
     return Error{EMFILE, "no file descriptor left for the session"};
   device_.connected(*this);
   Status end = serve(stopFd);
@@ -46,7 +46,7 @@ Status Session::serve(int stopFd) {
     const Event event = nextEvent(stopFd);
     if (event == Event::kStopped) return {};
     if (event == Event::kMemoryLost)
-      return Error{EIO, "the front end truncated the file of its guest's memory"};
+      return Error{EIO, "the front end truncated a file of shared memory"};
     if (event == Event::kIdle) {
       announceConfig();
       continue;
@@ -66,7 +66,7 @@ Session::Event Session::nextEvent(int stopFd) {
     pollfd watched[] = {{stopFd, POLLIN, 0},
                         {channel_.fd(), POLLIN, 0},
                         {configChanged_.get(), POLLIN, 0},
-                        {memory_.truncatedFd(), POLLIN, 0}};
+                        {memory_.truncated()->get(), POLLIN, 0}};
     const int ready = ::poll(watched, std::size(watched), announce ? 0 : -1);
     if (ready == 0) return Event::kIdle;
     if (ready < 0) continue;  // EINTR, or ENOMEM that passes
@@ -119,7 +119,7 @@ Status Session::refuse(const Message& message, const RequestForm* form, const Er
 Status Session::handle(Message& message, Reply& reply) {
   switch (static_cast<Request>(message.header.request)) {
     case Request::kGetFeatures:
-      reply.setU64(device_.features() | kProtocolFeaturesBit);
+      reply.setU64(device_.features() | kProtocolFeaturesBit | kLogAllBit);
       return {};
     case Request::kSetFeatures:
       return setFeatures(message.read<uint64_t>());
@@ -150,6 +150,12 @@ Status Session::handle(Message& message, Reply& reply) {
       return memory_.add(message);
     case Request::kRemMemReg:
       return memory_.remove(message);
+    case Request::kSetLogBase:
+      reply.setU64(kAcknowledged);
+      return setLog(message);
+    case Request::kSetLogFd:
+      // An eventfd to signal changes of the log with, which is left to us: nobody waits for it.
+      return {};
     case Request::kGetConfig: {
       const auto config = config_.read(message);
       if (!config) return config.error();
@@ -212,6 +218,19 @@ Status Session::startRing(Message& message) {
     return Error{EINVAL, std::string("there is no guest memory; ") + kShareMemoryAdvice};
   const bool enable = (features_ & kProtocolFeaturesBit) == 0;
   return rings_.start(message.read<uint64_t>(), std::move(message.fds), enable);
+}
+
+Status Session::setLog(Message& message) {
+  const auto description = message.read<LogDescription>();
+  UniqueFd file = message.fds.empty() ? UniqueFd() : std::move(message.fds.front());
+  auto log =
+      DirtyLog::map(description.size, description.offset, std::move(file), memory_.truncated());
+  if (!log) return log.error();
+  // A page without a bit would be lost in the copy.
+  if (!(*log)->covers(memory_.guestEnd()))
+    return Error{EINVAL, "a dirty log of " + std::to_string(description.size) +
+                             " bytes, too short for the guest's memory"};
+  return device_.setLog(std::move(*log));
 }
 
 Status Session::openBackendChannel(Message& message) {

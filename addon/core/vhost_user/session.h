@@ -71,6 +71,7 @@ class Session final : public ConfigNotifier {
   Status setFeatures(uint64_t features);
   Status setProtocolFeatures(uint64_t features);
   Status startRing(Message& message);
+  Status setLog(Message& message);
   Status openBackendChannel(Message& message);
   Status resetDevice();
 

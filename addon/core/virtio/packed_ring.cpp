@@ -135,4 +135,11 @@ void PackedRing::requestKick() {
   std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 
+void PackedRing::mark(const DirtyLog& log, const MemoryMap& map, uint64_t) const {
+  const auto* descriptors = reinterpret_cast<const std::byte*>(descriptors_);
+  const auto* event = reinterpret_cast<const std::byte*>(deviceEvent_);
+  if (const auto at = map.guestAddrOf(descriptors)) log.mark(*at, size_ * sizeof *descriptors_);
+  if (const auto at = map.guestAddrOf(event)) log.mark(*at, sizeof *deviceEvent_);
+}
+
 }  // namespace holdfast::virtio

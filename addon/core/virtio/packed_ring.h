@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "core/base/status.h"
+#include "core/memory/dirty_log.h"
 #include "core/memory/memory_map.h"
 #include "core/virtio/chain_walker.h"
 #include "core/virtio/descriptor_chain.h"
@@ -54,6 +55,10 @@ class PackedRing {
   void requestKick();
   /// No kicks wanted while we look anyway.
   void suppressKick() { tellDriver({.flags = EventSuppression::kDisable}); }
+
+  /// Marks all that the device may have written to, where it is in `map`: the one log address that
+  /// a front end gives can't stand for both parts.
+  void mark(const DirtyLog& log, const MemoryMap& map, uint64_t logAddr) const;
 
  private:
   struct Parts {

@@ -68,6 +68,9 @@ class Ring {
   void suppressKick() {
     with([](auto& ring) { ring.suppressKick(); });
   }
+  void mark(const DirtyLog& log, const MemoryMap& map, uint64_t logAddr) const {
+    with([&](const auto& ring) { ring.mark(log, map, logAddr); });
+  }
 
  private:
   bool isPacked_ = false;

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "core/base/status.h"
+#include "core/memory/dirty_log.h"
 #include "core/memory/memory_map.h"
 #include "core/virtio/chain_walker.h"
 #include "core/virtio/descriptor_chain.h"
@@ -59,6 +60,12 @@ class SplitRing {
   void requestKick();
   /// No kicks wanted while we look anyway.
   void suppressKick();
+
+  /// Marks all that the device may have written to; `logAddr` stands for the used ring's address
+  /// (vhost-user.rst, "Migration").
+  void mark(const DirtyLog& log, const MemoryMap&, uint64_t logAddr) const {
+    log.mark(logAddr, usedRingBytes(size_));
+  }
 
  private:
   struct Parts {

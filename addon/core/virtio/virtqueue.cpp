@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -26,7 +27,7 @@ bool isEventFd(int fd) {
 Status Virtqueue::attach(MapEpoch& epoch, const RingParameters& parameters) {
   epoch_ = &epoch;
   Status attached = ring_.attach(*epoch.map, parameters);
-  if (attached) ring_.suppressKick();
+  if (attached) suppressKick();
   return attached;
 }
 
@@ -35,6 +36,22 @@ Status Virtqueue::switchTo(MapEpoch& epoch) {
   Status mapped = ring_.remap(*epoch.map);
   if (!mapped) markBroken();
   return mapped;
+}
+
+void Virtqueue::setDirtyLogs(DirtyLogs logs) {
+  logs_ = std::move(logs);
+  // It may have been written to before it was to be logged.
+  markRing();
+}
+
+void Virtqueue::markWritten(const MapEpoch& epoch, const iovec* iov, uint32_t count,
+                            uint64_t size) {
+  for (uint32_t i = 0; i < count && size > 0; ++i) {
+    const uint64_t written = std::min<uint64_t>(iov[i].iov_len, size);
+    size -= written;
+    if (const auto at = epoch.map->guestAddrOf(static_cast<const std::byte*>(iov[i].iov_base)))
+      logs_.buffers->mark(*at, written);
+  }
 }
 
 void Virtqueue::setKick(UniqueFd kick) {
@@ -63,6 +80,7 @@ bool Virtqueue::pop(DescriptorChain& chain) {
 void Virtqueue::publish(bool moreToStart) {
   if (broken_ || ring_.unsignalled() == 0) return;
   ring_.publish();
+  markRing();
   const bool backlog = moreToStart && ring_.hasBacklog(kBacklog);
   if (backlog && ring_.unsignalled() < kSignalBatch) return;
   if (ring_.wantsInterrupt()) interrupt();

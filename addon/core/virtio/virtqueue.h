@@ -1,10 +1,14 @@
 #pragma once
 
+#include <sys/uio.h>
+
 #include <cstdint>
+#include <memory>
 
 #include "core/base/relaxed_counter.h"
 #include "core/base/status.h"
 #include "core/base/unique_fd.h"
+#include "core/memory/dirty_log.h"
 #include "core/memory/map_epoch.h"
 #include "core/virtio/ring.h"
 
@@ -15,6 +19,14 @@ struct QueueCounters {
   RelaxedCounter requests, readBytes, writtenBytes, flushes, discards, failed, bounced;
   RelaxedCounter calls;
   RelaxedCounter started, completed;
+};
+
+/// Where a queue marks what it writes to guest memory; null: nowhere.
+struct DirtyLogs {
+  std::shared_ptr<const DirtyLog> buffers;
+  std::shared_ptr<const DirtyLog> ring;
+  /// Stands for a split ring's first used byte; the front end's choice.
+  uint64_t ringAddr = 0;
 };
 
 /// A started virtqueue: the ring, its event fds and what is in flight. Owned by one queue worker.
@@ -36,6 +48,13 @@ class Virtqueue {
 
   Status attach(MapEpoch& epoch, const RingParameters& parameters);
   Status switchTo(MapEpoch& epoch);
+
+  void setDirtyLogs(DirtyLogs logs);
+  /// Whether markWritten() is to be called for every buffer that was written to.
+  bool logsBuffers() const { return logs_.buffers != nullptr; }
+  /// Marks the first `size` bytes of the buffers, which were found in the map of `epoch`. Comes
+  /// after the writes and before finish().
+  void markWritten(const MapEpoch& epoch, const iovec* iov, uint32_t count, uint64_t size);
 
   void setKick(UniqueFd kick);
   void setCall(UniqueFd call) { call_ = std::move(call); }
@@ -76,11 +95,27 @@ class Virtqueue {
   /// so many wait that the driver's next ones aren't needed to keep us at work.
   void publish(bool moreToStart = false);
 
+  /// Of the ring, with their marks in the dirty log.
+  void requestKick() {
+    ring_.requestKick();
+    markRing();
+  }
+  void suppressKick() {
+    ring_.suppressKick();
+    markRing();
+  }
+
  private:
+  void markRing() {
+    if (logs_.ring) [[unlikely]]
+      ring_.mark(*logs_.ring, *epoch_->map, logs_.ringAddr);
+  }
+
   const uint16_t index_;
   QueueCounters& counters_;
   Ring ring_;
   MapEpoch* epoch_ = nullptr;
+  DirtyLogs logs_;
   UniqueFd kick_, call_, err_;
   unsigned inFlight_ = 0;
   bool kickIsEventFd_ = true;

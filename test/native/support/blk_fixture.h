@@ -35,6 +35,7 @@ class BlkFixture {
     int64_t pollNanoseconds = 0;
     std::shared_ptr<AccessFence> fence{};
     Mailbox* mailbox = nullptr;
+    bool admitted = true;
   };
 
   BlkFixture() : BlkFixture(Options{}) {}
@@ -54,6 +55,7 @@ class BlkFixture {
     REQUIRE(listener.ok());
     Attachment::Options attach;
     attach.pollNanoseconds = options.pollNanoseconds;
+    attach.admitted = options.admitted;
     attach.onEvent = [this](AttachmentEvent event) {
       const std::lock_guard lock(mutex_);
       events_.push_back(std::move(event));
@@ -81,15 +83,17 @@ class BlkFixture {
     return std::move(*driver);
   }
 
-  /// Waits for the next event of this kind and returns its text.
-  std::string waitFor(AttachmentEvent::Kind kind) {
+  /// Waits for the next event of this kind.
+  AttachmentEvent waitForEvent(AttachmentEvent::Kind kind) {
     std::unique_lock lock(mutex_);
     for (;;) {
       for (; seen_ < events_.size(); ++seen_)
-        if (events_[seen_].kind == kind) return events_[seen_++].text;
+        if (events_[seen_].kind == kind) return events_[seen_++];
       changed_.wait(lock);
     }
   }
+  /// The same; returns its text.
+  std::string waitFor(AttachmentEvent::Kind kind) { return waitForEvent(kind).text; }
 
   uint64_t total(RelaxedCounter virtio::QueueCounters::* counter) const {
     uint64_t sum = 0;
