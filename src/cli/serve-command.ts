@@ -50,6 +50,7 @@ interface ServeArguments extends SandboxArguments {
   device: DeviceKind[];
   initiatorName: string[];
   blkFile: string[];
+  incoming?: true;
   readOnly?: true;
   serial: string[];
   designator: Designator[];
@@ -109,6 +110,7 @@ export function serveCommand(): Command {
           .makeOptionMandatory(),
       )
       .option('--read-only', 'refuse writes')
+      .option('--incoming', 'the guests come by migration: share the disks until they run here')
       .addOption(
         new Option('--serial <text>', 'serial number of the nth disk, at most 20 bytes')
           .argParser(collected(serial))
@@ -223,8 +225,12 @@ function serveOptions(args: ServeArguments, refuse: (message: string) => never):
   if (disks.length > 1 && guests.some(({ device }) => device === 'blk')) {
     refuse('a blk device has one disk: give one --blk-file, or --device scsi');
   }
+  if (args.incoming && args.pr.some(({ by }) => by !== 'emulated')) {
+    refuse('--incoming takes emulated reservations only');
+  }
   const anyScsi = guests.some(({ device }) => device === 'scsi');
   return {
+    incoming: args.incoming ?? false,
     disks,
     guests,
     numQueues: anyScsi ? Math.min(args.numQueues, numQueuesMax - scsiOtherQueues) : args.numQueues,

@@ -7,27 +7,35 @@ import { PeerLog } from '../telemetry/peer-log.js';
 import { errnoOf, ExitCode, Failure, messageOf } from '../util/failure.js';
 import type { Endpoint } from './serve-options.js';
 
+export interface AttachmentListener {
+  /** A front end has gone. */
+  onDisconnected: () => void;
+  /** Its rings wait for `native.admit` with this demand. */
+  onDisksWanted: (demand: number) => void;
+  /** They have stopped, and the next will wait. */
+  onDisksLeft: () => void;
+}
+
 export class Attachment<Native extends NativeAttachment> {
   readonly native: Native;
   readonly #log: PeerLog;
-  readonly #onDisconnected: () => void;
+  readonly #listener: AttachmentListener;
   readonly #end = new AbortController();
   #disconnectReason = '';
   #connected = false;
 
   /**
    * @param open starts the device at the endpoint
-   * @param onDisconnected called when a front end has gone
    * @throws Failure (socket) if the endpoint can't be had.
    */
   constructor(
     endpoint: Endpoint,
     log: Logger,
     open: (events: Pick<EndpointOptions, 'onEvent'>) => Native,
-    onDisconnected: () => void,
+    listener: AttachmentListener,
   ) {
     this.#log = new PeerLog(log);
-    this.#onDisconnected = onDisconnected;
+    this.#listener = listener;
     if ('socketFd' in endpoint) refuseOtherThanSocket(endpoint.socketFd);
     const onEvent = (event: AttachmentEvent) => {
       this.#onEvent(event);
@@ -82,10 +90,16 @@ export class Attachment<Native extends NativeAttachment> {
         this.#disconnectReason = event.reason;
         if (event.reason === '') this.#log.info('front end disconnected');
         else this.#log.warn(`front end disconnected: ${event.reason}`);
-        this.#onDisconnected();
+        this.#listener.onDisconnected();
         break;
       case 'warning':
         this.#log.warn(event.message);
+        break;
+      case 'disks-wanted':
+        this.#listener.onDisksWanted(event.demand);
+        break;
+      case 'disks-left':
+        this.#listener.onDisksLeft();
         break;
       case 'ended':
         this.#end.abort(event.reason === '' ? this.#disconnectReason : event.reason);

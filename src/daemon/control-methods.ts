@@ -84,9 +84,11 @@ async function attach(
 
 function status({ disks, guests }: Server): object {
   return {
-    disks: [...disks].map(([lun, { path, native, unit, hasReservations }]) => ({
+    disks: [...disks].map(([lun, { path, ours, native, unit, hasReservations }]) => ({
       disk: path,
       lun,
+      // false: another process has it, as its guest migrates.
+      ours,
       serial: unit.identity.serial,
       designator: formatDesignator(unit.identity.designator),
       reservations: hasReservations,

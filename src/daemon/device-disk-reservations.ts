@@ -7,8 +7,11 @@ import { guestNexus } from '../pr/nexus.js';
 import { PrdReservations } from '../prd/prd-reservations.js';
 import { HostUnit } from '../unit/host-unit.js';
 import type { DiskReservations, DiskReservationsOptions } from './disk-reservations.js';
+import { ExitCode, Failure } from '../util/failure.js';
 import { GuestFence } from './guest-fence.js';
 import type { DaemonReservationSettings, DeviceReservationSettings } from './serve-options.js';
+
+const notHandedOver = "reservations of the device itself don't migrate yet";
 
 /** Reservations of the device itself, for its one guest. */
 export class DeviceDiskReservations implements DiskReservations {
@@ -101,6 +104,14 @@ export class DeviceDiskReservations implements DiskReservations {
   /** Ends nothing of a persistent reservation (SPC-4 §5.13.4). */
   logicalUnitReset(): Promise<void> {
     return Promise.resolve();
+  }
+
+  handOver(): Promise<void> {
+    return Promise.reject(new Failure(ExitCode.refused, notHandedOver));
+  }
+
+  takeOver(): Promise<void> {
+    return Promise.reject(new Failure(ExitCode.refused, notHandedOver));
   }
 
   close(): Promise<void> {

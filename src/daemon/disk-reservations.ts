@@ -23,6 +23,16 @@ export interface DiskReservations {
   nexusLost(nexus: Nexus): Promise<void>;
   /** LOGICAL UNIT RESET. */
   logicalUnitReset(): Promise<void>;
+  /**
+   * Leaves them to the process that has the disk next, while nothing of a guest is in flight.
+   * @throws if they can't be left; nothing has changed then
+   */
+  handOver(): Promise<void>;
+  /**
+   * Goes on where the process before let go of them.
+   * @throws if that isn't possible; nothing has changed then
+   */
+  takeOver(): Promise<void>;
   /** To be called when all guests are detached. */
   close(): Promise<void>;
 }
@@ -32,6 +42,8 @@ export interface DiskReservationsOptions {
   timeoutMs: number;
   /** Commands of all guests that may wait for their turn. */
   depth: number;
+  /** They are another process's, until `takeOver`. */
+  elsewhere: boolean;
   /** Told when other reservations hold. */
   onChange: () => void;
 }

@@ -44,6 +44,8 @@ export class EmulatedDiskReservations implements DiskReservations {
     const unit = await EmulatedReservations.open({
       ...options,
       store: statePath === undefined ? noStore : new FileStateStore(statePath),
+      // Nodes of a device differ from host to host, and so their locks don't meet.
+      needsHandover: image.isBlockDevice,
       fence: fences,
       onFault: (error) => {
         log.error({ err: error, image: image.path }, 'a reservation command failed: this is a bug');
@@ -74,6 +76,14 @@ export class EmulatedDiskReservations implements DiskReservations {
 
   logicalUnitReset(): Promise<void> {
     return this.unit.logicalUnitReset();
+  }
+
+  async handOver(): Promise<void> {
+    if (this.actions.size > 0) await this.unit.handOver();
+  }
+
+  async takeOver(): Promise<void> {
+    if (this.actions.size > 0) await this.unit.takeOver();
   }
 
   close(): Promise<void> {

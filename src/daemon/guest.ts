@@ -13,6 +13,7 @@ import { guestNexus, type Nexus } from '../pr/nexus.js';
 import { decodeVirtioLun } from '../scsi/lun.js';
 import { ScsiTarget } from '../scsi/target.js';
 import { Attachment } from './attachment.js';
+import type { DiskOwnership } from './disk-ownership.js';
 import { type FencedDisk, ScsiDevice } from './scsi-device.js';
 import type { GuestSettings, ServeOptions } from './serve-options.js';
 import type { ServedDisk } from './served-disk.js';
@@ -39,6 +40,7 @@ export class Guest {
 
   /**
    * @param disks by LUN; a blk device has one
+   * @param ownership of the disks
    * @throws Failure (socket) if the endpoint can't be had
    */
   constructor(
@@ -46,6 +48,7 @@ export class Guest {
     disks: ReadonlyMap<number, ServedDisk>,
     settings: GuestSettings,
     options: ServeOptions,
+    ownership: DiskOwnership,
     log: Logger,
   ) {
     this.settings = settings;
@@ -60,7 +63,8 @@ export class Guest {
       this.#log,
       ({ onEvent }) => {
         const { socketMode, pollMicroseconds } = options;
-        const shared = { ...endpoint, socketMode, pollMicroseconds, onEvent };
+        const admitted = !options.incoming;
+        const shared = { ...endpoint, socketMode, pollMicroseconds, admitted, onEvent };
         if (device === 'blk') return this.#openBlk(shared, units, options);
         scsi = new ScsiDevice(addon, units, {
           ...shared,
@@ -70,8 +74,16 @@ export class Guest {
         });
         return scsi.native;
       },
-      () => {
-        void this.#nexusLost();
+      {
+        onDisconnected: () => {
+          void this.#nexusLost();
+        },
+        onDisksWanted: (demand) => {
+          ownership.wanted(this, demand);
+        },
+        onDisksLeft: () => {
+          ownership.left(this);
+        },
       },
     );
     this.#device = scsi;
@@ -170,6 +182,8 @@ export class Guest {
   async #nexusLost(): Promise<void> {
     // The news of the last disconnection can come after the end.
     if (this.#left) return;
-    await Promise.all([...this.#disks.values()].map((disk) => disk.nexusLost(this.nexus)));
+    // Where it has not run, because it was to come by migration, it had nothing to lose.
+    const disks = [...this.#disks.values()].filter(({ ours }) => ours);
+    await Promise.all(disks.map((disk) => disk.nexusLost(this.nexus)));
   }
 }

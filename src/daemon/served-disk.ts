@@ -1,7 +1,10 @@
 /** A disk with its reservations: what all guests that are attached to it share. */
+import { fdatasync } from 'node:fs';
+import { promisify } from 'node:util';
 import type { Logger } from 'pino';
 import { defaultSerial, deviceIdentity } from '../device/serial.js';
-import type { Image } from '../device/image.js';
+import { type Image, refuseClaimedDevice } from '../device/image.js';
+import { awaitWriterLock, releaseWriterLock } from '../device/writer-lock.js';
 import type { NativeAddon, NativeDisk, NativeFence } from '../native/addon.js';
 import { usualLimits } from '../pr/coordinator.js';
 import type { LogicalUnitReservations } from '../pr/logical-unit-reservations.js';
@@ -12,7 +15,7 @@ import { LogicalUnit } from '../scsi/logical-unit.js';
 import type { MediumOptions } from '../scsi/medium.js';
 import type { ModeSettings } from '../scsi/mode-pages.js';
 import { DeviceDiskReservations } from './device-disk-reservations.js';
-import { openLockedImage, openNativeDisk } from './disk.js';
+import { openIncomingImage, openLockedImage, openNativeDisk } from './disk.js';
 import type { DiskReservations, DiskReservationsOptions } from './disk-reservations.js';
 import { EmulatedDiskReservations } from './emulated-disk-reservations.js';
 import type { DiskSettings } from './serve-options.js';
@@ -28,6 +31,8 @@ export interface DiskObserver {
 
 interface Parts {
   image: Image;
+  ours: boolean;
+  log: Logger;
   native: NativeDisk;
   identity: Identity;
   reservations: DiskReservations;
@@ -41,11 +46,17 @@ export class ServedDisk {
   readonly unit: LogicalUnit;
   /** `change`: other reservations hold now. */
   readonly reservationsChanged = new EventTarget();
+  readonly #image: Image;
   readonly #reservations: DiskReservations;
+  readonly #log: Logger;
   readonly #observers = new Set<DiskObserver>();
+  #ours: boolean;
 
-  private constructor({ image, native, identity, reservations, onFault }: Parts) {
+  private constructor({ image, ours, log, native, identity, reservations, onFault }: Parts) {
     this.path = image.path;
+    this.#image = image;
+    this.#ours = ours;
+    this.#log = log;
     this.native = native;
     this.#reservations = reservations;
     this.unit = new LogicalUnit({
@@ -61,16 +72,20 @@ export class ServedDisk {
   }
 
   /**
+   * @param incoming it is another process's, until `takeOver`
    * @returns undefined if `stop` was aborted while waiting for the image
    * @throws Failure (image, imageInUse) with what to do
    */
   static async open(
     addon: NativeAddon,
     settings: DiskSettings,
+    incoming: boolean,
     log: Logger,
     stop: AbortSignal,
   ): Promise<ServedDisk | undefined> {
-    const image = await openLockedImage(settings, log, stop);
+    const image = incoming
+      ? openIncomingImage(settings)
+      : await openLockedImage(settings, log, stop);
     if (image === undefined) return undefined;
 
     const serial = settings.serial ?? defaultSerial(image);
@@ -86,6 +101,7 @@ export class ServedDisk {
       derivedDesignator(serial);
     const options = {
       ...usualLimits,
+      elsewhere: incoming,
       onChange: () => {
         served.disk?.reservationsChanged.dispatchEvent(new Event('change'));
       },
@@ -95,7 +111,8 @@ export class ServedDisk {
     const onFault = (error: unknown) => {
       log.error({ err: error, image: image.path }, 'a command failed: this is a bug');
     };
-    served.disk = new ServedDisk({ image, native, identity, reservations, onFault });
+    const ours = !incoming;
+    served.disk = new ServedDisk({ image, ours, log, native, identity, reservations, onFault });
     return served.disk;
   }
 
@@ -121,6 +138,43 @@ export class ServedDisk {
   /** To be called when nothing of the nexus is in flight any more. Its registration stays. */
   detach(nexus: Nexus): Promise<void> {
     return this.#reservations.detach(nexus);
+  }
+
+  /** Whether this process has the writer lock, and the reservations that follow it. */
+  get ours(): boolean {
+    return this.#ours;
+  }
+
+  /**
+   * Waits for the writer lock and goes on where the process that had it let go; nothing to do if the
+   * disk is ours. It isn't when this returns only if `stop` was aborted.
+   * @throws Failure or Error for what stands against it; the lock is free then
+   */
+  async takeOver(stop: AbortSignal): Promise<void> {
+    if (this.#ours || !(await awaitWriterLock(this.#image, this.#log, stop))) return;
+    try {
+      refuseClaimedDevice(this.#image);
+      await this.#reservations.takeOver();
+      this.refreshSize();
+    } catch (error) {
+      releaseWriterLock(this.#image);
+      throw error;
+    }
+    this.#ours = true;
+  }
+
+  /**
+   * Leaves the disk to another process, if it is ours. Nothing of any guest may be in flight, nor
+   * begin before `takeOver`.
+   * @throws if what was written can't be made durable, or the reservations can't be left; the disk
+   *   is still ours then
+   */
+  async handOver(): Promise<void> {
+    if (!this.#ours) return;
+    if (!this.#image.readOnly) await promisify(fdatasync)(this.#image.fd);
+    await this.#reservations.handOver();
+    this.#ours = false;
+    releaseWriterLock(this.#image);
   }
 
   /** To be called when all guests are detached. */

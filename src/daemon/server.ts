@@ -4,6 +4,7 @@ import type { NativeAddon } from '../native/addon.js';
 import { enterSandbox } from '../native/sandbox.js';
 import { endsWithin } from '../util/ends-within.js';
 import { ExitCode, Failure } from '../util/failure.js';
+import { DiskOwnership } from './disk-ownership.js';
 import { Guest } from './guest.js';
 import type { DiskSettings, ServeOptions } from './serve-options.js';
 import { ServedDisk } from './served-disk.js';
@@ -15,6 +16,7 @@ export class Server {
   readonly guests: readonly Guest[];
   readonly #addon: NativeAddon;
   readonly #disks: Map<number, ServedDisk>;
+  readonly #ownership: DiskOwnership;
   readonly #log: Logger;
   readonly #stop: AbortSignal;
 
@@ -30,7 +32,14 @@ export class Server {
     this.#disks = disks;
     this.#log = log;
     this.#stop = stop;
-    this.guests = options.guests.map((guest) => new Guest(addon, disks, guest, options, log));
+    this.#ownership = new DiskOwnership({
+      disks: () => [...disks.values()],
+      guests: () => this.guests,
+      log,
+    });
+    this.guests = options.guests.map(
+      (guest) => new Guest(addon, disks, guest, options, this.#ownership, log),
+    );
   }
 
   /**
@@ -46,7 +55,7 @@ export class Server {
   ): Promise<Server | undefined> {
     const disks = new Map<number, ServedDisk>();
     for (const [lun, settings] of options.disks.entries()) {
-      const disk = await ServedDisk.open(addon, settings, log, stop);
+      const disk = await ServedDisk.open(addon, settings, options.incoming, log, stop);
       if (disk === undefined) return undefined;
       disks.set(lun, disk);
     }
@@ -67,8 +76,15 @@ export class Server {
     if (this.guests.some(({ settings: { device } }) => device === 'blk')) {
       throw new Failure(ExitCode.usage, 'a blk device has one disk: only scsi guests take another');
     }
-    const disk = await ServedDisk.open(this.#addon, settings, this.#log, this.#stop);
+    this.#refuseElsewhere();
+    const disk = await ServedDisk.open(this.#addon, settings, false, this.#log, this.#stop);
     if (disk === undefined) throw new Failure(ExitCode.usage, 'the server is about to end');
+    try {
+      this.#refuseElsewhere();
+    } catch (error) {
+      await disk.close();
+      throw error;
+    }
     const lun = this.#freeLun();
     this.#disks.set(lun, disk);
     for (const guest of this.guests) guest.plug(lun, disk);
@@ -95,8 +111,15 @@ export class Server {
   async stop(milliseconds: number): Promise<boolean> {
     const stopped = await Promise.all(this.guests.map((guest) => guest.stop(milliseconds)));
     if (stopped.includes(false)) return false;
-    const closed = Promise.all([...this.#disks.values()].map((disk) => disk.close()));
+    const closed = this.#ownership
+      .close()
+      .then(() => Promise.all([...this.#disks.values()].map((disk) => disk.close())));
     return endsWithin(closed, milliseconds);
+  }
+
+  #refuseElsewhere(): void {
+    if ([...this.#disks.values()].every(({ ours }) => ours)) return;
+    throw new Failure(ExitCode.imageInUse, 'the guest of these disks migrates: wait for its end');
   }
 
   #freeLun(): number {

@@ -25,6 +25,9 @@ const write = 1;
 
 const retryMilliseconds = 100;
 const retriesPerReminder = 50;
+/** The guest stands still for as long. */
+const handoverRetryMilliseconds = 10;
+const handoverRetriesPerReminder = 500;
 
 interface LockBytes {
   /** Bytes this mode holds. */
@@ -46,9 +49,10 @@ export function lockBytes(readOnly: boolean): LockBytes {
 /** Takes the lock on `fd`'s open file description, or takes nothing and returns false. */
 export function tryWriterLock(fd: number, readOnly: boolean): boolean {
   const { held, contradicting } = lockBytes(readOnly);
+  const uncontradicted = () => contradicting.every((byte) => isByteFree(fd, byte));
+  // Looked at first, too: who waits must not stand in the way of others, even for a moment.
   const taken =
-    held.every((byte) => lockByteShared(fd, byte)) &&
-    contradicting.every((byte) => isByteFree(fd, byte));
+    uncontradicted() && held.every((byte) => lockByteShared(fd, byte)) && uncontradicted();
   if (!taken) for (const byte of held) unlockByte(fd, byte);
   return taken;
 }
@@ -74,6 +78,38 @@ export async function takeWriterLock(
     await delay(retryMilliseconds, undefined, { signal: stop }).catch(() => undefined);
   }
   return false;
+}
+
+/**
+ * Takes the lock once nobody has it: the process that hands a guest over lives, and gives the lock
+ * up when the guest has stopped there.
+ * @returns false if `stop` was aborted before the lock was had.
+ * @throws Failure (image) where the file system has no locks.
+ */
+export async function awaitWriterLock(
+  image: Image,
+  log: Logger,
+  stop: AbortSignal,
+): Promise<boolean> {
+  for (let attempt = 0; !stop.aborted; attempt++) {
+    if (tryLock(image)) return true;
+    if (attempt % handoverRetriesPerReminder === 1) {
+      const holders = findLockHolders(image.fd, lockBytes(image.readOnly).contradicting);
+      const [holder] = holders.living;
+      log.info(
+        holder === undefined
+          ? waitingMessage(image.path, holders)
+          : `waiting for ${image.path}: ${describe(holder)} has it`,
+      );
+    }
+    await delay(handoverRetryMilliseconds, undefined, { signal: stop }).catch(() => undefined);
+  }
+  return false;
+}
+
+/** Gives the lock up. Nothing that was submitted through the image may be in the kernel any more. */
+export function releaseWriterLock({ fd, readOnly }: Image): void {
+  for (const byte of lockBytes(readOnly).held) unlockByte(fd, byte);
 }
 
 function tryLock(image: Image): boolean {

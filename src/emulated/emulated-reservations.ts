@@ -72,4 +72,21 @@ export class EmulatedReservations implements LogicalUnitReservations {
       this.#machine.endLegacyReservation();
     });
   }
+
+  /**
+   * Leaves the reservations to the process that has the disk next, after the commands that wait;
+   * later ones are BUSY.
+   * @throws what `store.save` throws, and then nothing has changed
+   */
+  handOver(): Promise<void> {
+    return this.#coordinator.between(() => this.#machine.handOver());
+  }
+
+  /**
+   * Goes on where the process before let go of them.
+   * @throws what the store throws, and then nothing has changed
+   */
+  takeOver(): Promise<void> {
+    return this.#coordinator.between(() => this.#machine.takeOver());
+  }
 }

@@ -6,10 +6,18 @@ import { busy, checkCondition, type PrOutcome } from '../pr/outcome.js';
 import { internalTargetFailure } from '../pr/sense.js';
 import { mediumAccess } from './access.js';
 import type { AccessFence } from './access-fence.js';
+import { ExitCode, Failure } from '../util/failure.js';
 import { AttachedNexus } from './attached-nexus.js';
 import { withoutLegacyReservation } from './legacy-reservation.js';
-import type { ReservationState } from './reservation-state.js';
-import { isSameStored, stateFrom, type StateStore, storedOf } from './state-store.js';
+import { initialState, type ReservationState } from './reservation-state.js';
+import {
+  handoverOf,
+  isSameStored,
+  stateContinuing,
+  stateFrom,
+  type StateStore,
+  storedOf,
+} from './state-store.js';
 import { transition } from './transition.js';
 import type { Transition } from './transition-effects.js';
 
@@ -20,6 +28,13 @@ export interface ReservationMachineOptions {
   onStoreFailure: (error: unknown) => void;
   /** Told when another state has settled. */
   onChange?: () => void;
+  /** Another process has the disk, and its reservations, until `takeOver`. */
+  elsewhere?: boolean;
+  /**
+   * Having the disk is no proof that nobody else has the reservations: only what was handed over is
+   * taken.
+   */
+  needsHandover?: boolean;
 }
 
 /**
@@ -40,11 +55,13 @@ export class ReservationMachine implements ReservationExecutor {
   #state: ReservationState;
   /** What is being committed: until that is done, a nexus has the access that both states give. */
   #next: ReservationState | undefined;
+  readonly #needsHandover: boolean;
+  #elsewhere: boolean;
 
-  private constructor(
-    { store, fence, onStoreFailure, onChange }: ReservationMachineOptions,
-    state: ReservationState,
-  ) {
+  private constructor(options: ReservationMachineOptions, state: ReservationState) {
+    const { store, fence, onStoreFailure, onChange, elsewhere, needsHandover } = options;
+    this.#needsHandover = needsHandover ?? false;
+    this.#elsewhere = elsewhere ?? false;
     this.#store = store;
     this.#fence = fence;
     this.#onStoreFailure = onStoreFailure;
@@ -54,7 +71,8 @@ export class ReservationMachine implements ReservationExecutor {
 
   /** @throws what `store.load` throws */
   static async open(options: ReservationMachineOptions): Promise<ReservationMachine> {
-    return new ReservationMachine(options, stateFrom(await options.store.load()));
+    const state = options.elsewhere ? initialState : stateFrom(await options.store.load());
+    return new ReservationMachine(options, state);
   }
 
   /** The settled state. */
@@ -85,6 +103,7 @@ export class ReservationMachine implements ReservationExecutor {
   }
 
   async execute(nexus: Nexus, command: ReservationCommand, deadline: number): Promise<PrOutcome> {
+    if (this.#elsewhere) return busy;
     const effects = transition(this.#state, nexus, command);
     if (effects.state === this.#state) return effects.outcome;
 
@@ -95,6 +114,42 @@ export class ReservationMachine implements ReservationExecutor {
       this.#next = undefined;
       this.#refreshFences();
     }
+  }
+
+  /**
+   * Leaves the reservations to the process that has the disk next; to be called between two
+   * commands, while nothing of a guest is in flight.
+   * @throws what `store.save` throws, and then nothing has changed
+   */
+  async handOver(): Promise<void> {
+    const attentions = [...this.#attached.values()].map(
+      ({ id, unitAttentions }) => [id, unitAttentions.conditions] as const,
+    );
+    await this.#store.save(handoverOf(this.#state, new Map(attentions)));
+    this.#elsewhere = true;
+  }
+
+  /**
+   * Goes on where the process before let go; to be called between two commands.
+   * @throws what the store throws, Failure (imageInUse) if it wasn't; and then nothing has changed
+   */
+  async takeOver(): Promise<void> {
+    const stored = await this.#store.load();
+    const state = stateContinuing(stored);
+    const handover = stored?.handover;
+    if (handover === undefined && this.#needsHandover) {
+      throw new Failure(ExitCode.imageInUse, 'its reservations have not been handed over');
+    }
+    // What doesn't outlive a power cycle must not outlive this process either.
+    if (handover !== undefined) await this.#store.save(storedOf(state));
+    for (const { id, unitAttentions } of this.#attached.values()) {
+      // To a guest that migrates this is no power on.
+      if (handover !== undefined) unitAttentions.replace(handover.attentions.get(id) ?? []);
+    }
+    this.#state = state;
+    this.#elsewhere = false;
+    this.#refreshFences();
+    this.#onChange();
   }
 
   /** Ends RESERVE(6); to be called between two commands. */

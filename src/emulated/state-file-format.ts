@@ -1,9 +1,10 @@
 /** The text of a state file: JSON that an administrator can read, behind a checksum. */
 import * as v from 'valibot';
 import { guestNexusWithId, type NexusId } from '../pr/nexus.js';
+import type { Sense } from '../pr/sense.js';
 import { formatKey, heldByAllRegistrants, reservationTypes } from '../pr/reservation.js';
 import { type Registration, registrationCapacity, type Reservation } from './reservation-state.js';
-import type { StoredReservations } from './state-store.js';
+import type { Handover, StoredReservations } from './state-store.js';
 import { checkedBody, type TextFormat, withChecksum } from '../util/checksummed-text.js';
 
 const format: TextFormat = {
@@ -11,6 +12,9 @@ const format: TextFormat = {
   version: 1,
   noun: 'reservation state file',
 };
+
+const byte = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xff));
+const condition = v.strictObject({ senseKey: byte, asc: byte, ascq: byte });
 
 const Body = v.strictObject({
   generation: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff_ffff)),
@@ -28,11 +32,17 @@ const Body = v.strictObject({
   reservation: v.nullable(
     v.strictObject({ type: v.picklist(reservationTypes), holder: v.nullable(v.string()) }),
   ),
+  handover: v.optional(
+    v.strictObject({
+      legacyHolder: v.nullable(v.string()),
+      attentions: v.record(v.string(), v.array(condition)),
+    }),
+  ),
 });
 type Body = v.InferOutput<typeof Body>;
 
 export function encodeStateFile(stored: StoredReservations): string {
-  const { generation, aptpl, registrations, reservation } = stored;
+  const { generation, aptpl, registrations, reservation, handover } = stored;
   const body: Body = {
     generation,
     aptpl,
@@ -45,8 +55,19 @@ export function encodeStateFile(stored: StoredReservations): string {
       reservation === undefined
         ? null
         : { type: reservation.type, holder: reservation.holder ?? null },
+    ...(handover && { handover: handoverBody(handover) }),
   };
   return withChecksum(format, `${JSON.stringify(body, null, 2)}\n`);
+}
+
+function handoverBody({ legacyHolder, attentions }: Handover): Body['handover'] {
+  const bare = ({ senseKey, asc, ascq }: Sense) => ({ senseKey, asc, ascq });
+  return {
+    legacyHolder: legacyHolder ?? null,
+    attentions: Object.fromEntries(
+      [...attentions].map(([nexusId, conditions]) => [nexusId, conditions.map(bare)]),
+    ),
+  };
 }
 
 /** @throws Error that says what is wrong, to be put behind the file's name */
@@ -56,7 +77,8 @@ export function decodeStateFile(file: string): StoredReservations {
   return storedFrom(body.output);
 }
 
-function storedFrom({ generation, aptpl, registrations, reservation }: Body): StoredReservations {
+function storedFrom(body: Body): StoredReservations {
+  const { generation, aptpl, registrations, reservation, handover } = body;
   const table = new Map<NexusId, Registration>();
   for (const { nexus: id, key, allTgPt } of registrations) {
     const nexus = guestNexusWithId(id);
@@ -68,6 +90,12 @@ function storedFrom({ generation, aptpl, registrations, reservation }: Body): St
     aptpl,
     registrations: table,
     reservation: reservation === null ? undefined : reservationFrom(reservation, table),
+    ...(handover && {
+      handover: {
+        legacyHolder: handover.legacyHolder ?? undefined,
+        attentions: new Map(Object.entries(handover.attentions)),
+      },
+    }),
   };
 }
 

@@ -1,3 +1,5 @@
+import type { NexusId } from '../pr/nexus.js';
+import type { Sense } from '../pr/sense.js';
 import {
   initialState,
   noRegistrations,
@@ -12,6 +14,18 @@ export interface StoredReservations {
   readonly aptpl: boolean;
   readonly registrations: Registrations;
   readonly reservation: Reservation | undefined;
+  /**
+   * What does not outlive a power cycle is there, too: the process that wrote it let go of the disk
+   * so that another goes on with it, as its guests migrate.
+   */
+  readonly handover?: Handover;
+}
+
+export interface Handover {
+  /** Who holds RESERVE(6). */
+  readonly legacyHolder: NexusId | undefined;
+  /** Unit attention conditions that attached nexuses have not been told of. */
+  readonly attentions: ReadonlyMap<NexusId, readonly Sense[]>;
 }
 
 /** Where that is kept. */
@@ -50,7 +64,24 @@ export function isSameStored(a: StoredReservations, b: StoredReservations): bool
   );
 }
 
+/** All of the state, for the process that goes on with it. */
+export function handoverOf(
+  state: ReservationState,
+  attentions: Handover['attentions'],
+): StoredReservations {
+  const { generation, aptpl, registrations, reservation, legacyHolder } = state;
+  const handover = { legacyHolder, attentions };
+  return { generation, aptpl, registrations, reservation, handover };
+}
+
 /** The state at power on. */
 export function stateFrom(stored: StoredReservations | undefined): ReservationState {
-  return { ...initialState, ...stored };
+  return { ...initialState, ...storedOf({ ...initialState, ...stored }) };
+}
+
+/** The state where the process before let go of it; at power on if it didn't hand it over. */
+export function stateContinuing(stored: StoredReservations | undefined): ReservationState {
+  if (stored?.handover === undefined) return stateFrom(stored);
+  const { handover, ...kept } = stored;
+  return { ...kept, legacyHolder: handover.legacyHolder };
 }

@@ -31,6 +31,18 @@ export class UnitAttentions {
     if (!this.pending) this.#onChange(false);
   }
 
+  /** In the order in which they were established. */
+  get conditions(): readonly Sense[] {
+    return [...this.#pending];
+  }
+
+  /** The nexus was served elsewhere meanwhile: these are the conditions it hasn't been told of. */
+  replace(conditions: readonly Sense[]): void {
+    const before = this.pending;
+    this.#pending.splice(0, this.#pending.length, ...conditions);
+    if (this.pending !== before) this.#onChange(this.pending);
+  }
+
   /** Takes the oldest condition, which its CHECK CONDITION then clears. */
   take(): Sense | undefined {
     const oldest = this.#pending.shift();
