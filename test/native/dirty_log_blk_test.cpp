@@ -88,7 +88,13 @@ TEST_CASE("dirty log, blk: every page that a request writes to is marked") {
   ControlPlane plane;
   BlkFixture fixture({.mailbox = &plane.mailbox()});
   fill(fixture);
-  Migration guest(fixture);
+  bool packed = false;
+  SUBCASE("split ring") {
+  }
+  SUBCASE("packed ring") {
+    packed = true;
+  }
+  Migration guest(fixture, quietDriver(1, packed));
   guest.memory.begin();
   const Buffer status = guest.status();
   SUBCASE("a read of whole pages") {

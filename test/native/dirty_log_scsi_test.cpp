@@ -25,8 +25,8 @@ const frontend::ScsiLun kLun = frontend::scsiLun(1, 0);
 
 /// A driver that migrates, and whose queues are served one at a time, when asked to.
 struct Migration {
-  explicit Migration(ScsiFixture& fixture)
-      : driver(fixture.driver(test::quietDriver(3))), memory(*driver) {
+  explicit Migration(ScsiFixture& fixture, bool packed = false)
+      : driver(fixture.driver(test::quietDriver(3, packed))), memory(*driver) {
     const std::vector<std::byte> data(ScsiFixture::kSize, std::byte{0xd1});
     const UniqueFd image = fixture.image().open(O_WRONLY);
     REQUIRE(::pwrite(image.get(), data.data(), data.size(), 0) == ssize_t(data.size()));
@@ -79,7 +79,13 @@ bool has(const MigratingMemory::Pages& pages, const Buffer& buffer) {
 
 TEST_CASE("dirty log, scsi: response and data of a read") {
   ScsiFixture fixture;
-  Migration guest(fixture);
+  bool packed = false;
+  SUBCASE("split rings") {
+  }
+  SUBCASE("packed rings") {
+    packed = true;
+  }
+  Migration guest(fixture, packed);
   const Buffer header = guest.header(blockCdb(0x28, 0, 24));
   SUBCASE("each a buffer of its own, within pages") {
     const Buffer response = guest.buffer(sizeof(virtio_scsi_cmd_resp), kPage - 50, true);

@@ -46,6 +46,11 @@ export class BackEnd {
     return this.#server.log;
   }
 
+  /** Waits for a line of the log, from the one with index `from` on. */
+  logged(text: string, from: number): Promise<LogLine> {
+    return this.#server.logged(text, from);
+  }
+
   /** Waits until a front end has gone, after the log line with index `from`. */
   async frontEndGone(from: number): Promise<void> {
     await this.#server.logged('front end disconnected', from);

@@ -20,6 +20,8 @@ export interface QemuOptions {
   /** What the machine starts: the guest's kernel and initramfs, or whatever the disk holds. */
   boot?: 'kernel' | 'disk';
   cpus?: number;
+  /** Waits for a guest that migrates instead of starting one. */
+  incoming?: boolean;
   /** Appears to QEMU as /run/holdfast. */
   runDirectory?: string;
 }
@@ -72,7 +74,15 @@ export class QemuGuest extends GuestProcess {
 
   /** `log` gets what QEMU prints and what the guest writes to its console. */
   constructor(options: QemuOptions, cwd: string, log: string) {
-    const { version, disk, software = 'files', boot = 'kernel', cpus, runDirectory } = options;
+    const {
+      version,
+      disk,
+      software = 'files',
+      boot = 'kernel',
+      cpus,
+      incoming,
+      runDirectory,
+    } = options;
     const kernel = [
       ...['-kernel', qemuGuest.kernel, '-initrd', qemuGuest.initramfs[software]],
       ...['-append', 'console=ttyS0 quiet panic=-1 agent=/dev/vport0p1'],
@@ -91,6 +101,7 @@ export class QemuGuest extends GuestProcess {
       ...['-chardev', 'socket,id=monitor,fd=4', '-mon', 'chardev=monitor,mode=control'],
       ...['-chardev', 'socket,id=keys,fd=5', '-serial', 'chardev:keys'],
       ...disk,
+      ...(incoming === true ? ['-incoming', 'defer'] : []),
       ...(boot === 'kernel' ? kernel : []),
     ];
     super({

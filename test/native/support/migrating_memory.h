@@ -69,8 +69,9 @@ class MigratingMemory {
 
 /// Options of a driver whose memory is small, high up, and that asks for an interrupt at every used
 /// element without writing to it.
-inline frontend::DriverOptions quietDriver(uint16_t queues) {
+inline frontend::DriverOptions quietDriver(uint16_t queues, bool packed = false) {
   return {.numQueues = queues,
+          .packed = packed,
           .features = ~(1ULL << frontend::kFeatureEventIndex),
           .memorySize = uint64_t{8} << 20};
 }

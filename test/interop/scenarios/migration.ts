@@ -1,0 +1,142 @@
+import { readFile } from 'node:fs/promises';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { type BackEnd } from '../../support/back-end.js';
+import { checkout } from '../../support/images.js';
+import { cancelMigration, copyGuest, expectGuest, switchGuest } from '../../support/migration.js';
+import {
+  type QemuGuest,
+  type QemuVersion,
+  vhostUserBlk,
+  vhostUserScsi,
+} from '../../support/qemu-guest.js';
+import { holdfastPr } from '../../support/holdfast-pr.js';
+import { useRig } from '../../support/rig.js';
+
+const guestName = 'iqn.2026-11.org.example:moving';
+const otherName = 'iqn.2026-11.org.example:other';
+const blocks = 8192;
+const writers = 8;
+
+/** What verified-load.py reports. */
+interface Report {
+  written: number;
+  verified: number;
+  errors: string[];
+}
+
+/** A server that the guest moves to and from. */
+interface Host {
+  backEnd: BackEnd;
+  socketPath: string;
+  controlPath: string;
+}
+
+export interface MigrationRounds {
+  rounds: number;
+  /** The nth of these many is cancelled when all has been copied and the guest has stopped. */
+  cancelledOf: number;
+}
+
+/** A guest that moves between two QEMUs, each with a server of its own, of one image. */
+export function describeMigration(
+  version: QemuVersion,
+  device: 'blk' | 'scsi',
+  { rounds, cancelledOf }: MigrationRounds,
+): void {
+  describe(`live migration between two QEMUs ${version}, ${device}`, () => {
+    const rig = useRig();
+    const disk = device === 'blk' ? '/dev/vda' : '/dev/sda';
+    let hosts: [Host, Host];
+    let guest: QemuGuest;
+
+    async function serve(name: string, image: string, ...more: string[]): Promise<Host> {
+      const [socketPath, controlPath] = [rig.path(`${name}.sock`), rig.path(`${name}.control`)];
+      const backEnd = await rig.backEnd({
+        socketPath,
+        file: image,
+        more: [
+          ...['--device', device, '--initiator-name', guestName],
+          ...['--control-socket', controlPath, ...more],
+        ],
+      });
+      return { backEnd, socketPath, controlPath };
+    }
+
+    function start({ socketPath }: Host, incoming: boolean): Promise<QemuGuest> {
+      const attached = device === 'blk' ? vhostUserBlk(socketPath) : vhostUserScsi(socketPath);
+      return rig.qemu({ version, incoming, software: 'cluster', disk: attached });
+    }
+
+    beforeAll(async () => {
+      const image = await rig.image('disk.img', blocks * 4096);
+      hosts = [await serve('a', image), await serve('b', image, '--incoming')];
+      guest = await start(hosts[0], false);
+      await guest.booted();
+      await guest.run(`until [ -b ${disk} ]; do usleep 10000; done`);
+      if (device === 'scsi') {
+        await guest.run(`
+          sg_turs ${disk} >/dev/null
+          sg_persist -n -o -I -S 1 ${disk} && sg_persist -n -o -R -T 5 -K 1 ${disk}`);
+      }
+      const load = await readFile(`${checkout}test/interop/guest/verified-load.py`, 'utf8');
+      await guest.run(`cat >/run/load.py <<'END'\n${load}\nEND`);
+      await guest.run(`
+        python3 /run/load.py ${disk} ${blocks} ${writers} >/run/log 2>&1 &
+        until [ -e /run/loading ]; do usleep 1000; done`);
+    });
+
+    it(`${rounds} times under verified writes, every ${cancelledOf}th cancelled`, async () => {
+      const pauses: number[] = [];
+      for (let round = 1; round <= rounds; round++) {
+        const [from, to] = hosts;
+        const logged = [from.backEnd.log.length, to.backEnd.log.length] as const;
+        const next = await start(to, true);
+        const path = rig.path(`migration-${round}.sock`);
+        await expectGuest(next, path);
+        await copyGuest(guest, path);
+        const handed = await from.backEnd.logged('disks handed over', logged[0]);
+        const stopped = Date.now();
+        let taken;
+        if (round % cancelledOf === 0) {
+          await cancelMigration(guest, next);
+          taken = await from.backEnd.logged('disks taken over', logged[0]);
+        } else {
+          await switchGuest(guest, next);
+          taken = await to.backEnd.logged('disks taken over', logged[1]);
+          guest = next;
+          hosts = [to, from];
+        }
+        // One after the other, as the servers tell it.
+        expect(String(handed.time) <= String(taken.time)).toBe(true);
+        await guest.run('[ ! -e /run/loaded ]');
+        pauses.push(Date.now() - stopped);
+      }
+      console.log(`QEMU ${version}, ${device}: stopped for at most ${Math.max(...pauses)} ms`);
+    });
+
+    it('loses no write, and repeats none', async () => {
+      const json = await guest.run(`
+        touch /run/stop
+        until [ -e /run/loaded ]; do usleep 10000; done
+        cat /run/loaded`);
+      const report = JSON.parse(json) as Report;
+      console.log(`QEMU ${version}, ${device}:`, report);
+      expect(report.errors).toEqual([]);
+      expect(report.written).toBeGreaterThan(8 * writers);
+      expect(report.verified).toBeGreaterThan(report.written / 2);
+      expect(await guest.run('dmesg | grep -ciE "i/o error|reset" || true')).toBe('0\n');
+    });
+
+    it.skipIf(device === 'blk')('keeps a held reservation that still fences', async () => {
+      const { controlPath } = hosts[0];
+      const write = `dd if=/dev/zero of=${disk} bs=4k count=1 oflag=direct`;
+      await guest.run(write);
+      const pr = (...args: string[]) => holdfastPr(controlPath, ...args, '--as', otherName);
+      expect(await pr('keys')).toContain('0x1');
+      await pr('register', '--new-key', '2');
+      const type = ['--type', 'write-exclusive-registrants-only'];
+      await pr('preempt', '--key', '2', '--victim-key', '1', ...type);
+      await expect(guest.run(`sg_turs ${disk}; ${write}`)).rejects.toThrow('Invalid exchange');
+    });
+  });
+}
