@@ -78,6 +78,7 @@ bool AttachmentHandle::start(Napi::Env env, const Napi::Object& options,
   Attachment::Options native;
   native.pollNanoseconds = options.Get("pollMicroseconds").As<Napi::Number>().Int64Value() * 1000;
   native.admitted = options.Get("admitted").As<Napi::Boolean>();
+  native.migratable = options.Get("migratable").As<Napi::Boolean>();
   native.onEvent = [this](AttachmentEvent event) {
     auto* owned = new AttachmentEvent(std::move(event));
     const auto deliver = [this](Napi::Env target, Napi::Function listener,

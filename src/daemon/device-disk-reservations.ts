@@ -17,6 +17,7 @@ const notHandedOver = "reservations of the device itself don't migrate yet";
 export class DeviceDiskReservations implements DiskReservations {
   readonly actions = deviceActions;
   readonly sharedWithHosts = true;
+  readonly migratable = false;
   readonly unit: LogicalUnitReservations;
   readonly #guest: GuestFence;
   readonly #closeUnit: () => Promise<void>;

@@ -10,6 +10,8 @@ export interface DiskReservations {
   readonly actions: ReadonlySet<ReservationCommand['action']>;
   /** They bind other hosts, too: the disk is one that others can reach. */
   readonly sharedWithHosts: boolean;
+  /** They go along with a guest that migrates. */
+  readonly migratable: boolean;
   /**
    * Lets a guest in, with the access that reservations leave its nexus now.
    * @param nexus that no other guest is attached with

@@ -16,6 +16,7 @@ export class EmulatedDiskReservations implements DiskReservations {
   readonly unit: EmulatedReservations;
   readonly actions: DiskReservations['actions'];
   readonly sharedWithHosts = false;
+  readonly migratable = true;
   readonly #addon: NativeAddon;
   readonly #fences: NexusFences;
 

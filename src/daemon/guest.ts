@@ -64,7 +64,9 @@ export class Guest {
       ({ onEvent }) => {
         const { socketMode, pollMicroseconds } = options;
         const admitted = !options.incoming;
-        const shared = { ...endpoint, socketMode, pollMicroseconds, admitted, onEvent };
+        const migratable = [...disks.values()].every((disk) => disk.migratable);
+        const served = { socketMode, pollMicroseconds, admitted, migratable };
+        const shared = { ...endpoint, ...served, onEvent };
         if (device === 'blk') return this.#openBlk(shared, units, options);
         scsi = new ScsiDevice(addon, units, {
           ...shared,

@@ -120,6 +120,11 @@ export class ServedDisk {
     return this.#reservations.unit;
   }
 
+  /** Whether a guest that has it can migrate. */
+  get migratable(): boolean {
+    return this.#reservations.migratable;
+  }
+
   /** Whether guests can reserve it. */
   get hasReservations(): boolean {
     return this.unit.reservationActions.size > 0;

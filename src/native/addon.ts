@@ -66,6 +66,8 @@ export interface EndpointOptions {
   pollMicroseconds: number;
   /** false: the disks are another process's at first, and the first rings wait for `admit`. */
   admitted: boolean;
+  /** false: front ends are told that the device can't be migrated. */
+  migratable: boolean;
   onEvent: (event: AttachmentEvent) => void;
 }
 

@@ -89,8 +89,7 @@ TEST_CASE("dirty log, blk: every page that a request writes to is marked") {
   BlkFixture fixture({.mailbox = &plane.mailbox()});
   fill(fixture);
   bool packed = false;
-  SUBCASE("split ring") {
-  }
+  SUBCASE("split ring") {}
   SUBCASE("packed ring") {
     packed = true;
   }

@@ -80,8 +80,7 @@ bool has(const MigratingMemory::Pages& pages, const Buffer& buffer) {
 TEST_CASE("dirty log, scsi: response and data of a read") {
   ScsiFixture fixture;
   bool packed = false;
-  SUBCASE("split rings") {
-  }
+  SUBCASE("split rings") {}
   SUBCASE("packed rings") {
     packed = true;
   }

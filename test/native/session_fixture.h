@@ -50,6 +50,7 @@ class FakeDevice final : public vhost_user::Device {
   uint64_t offeredFeatures = 1ULL << 32;
   uint64_t offeredProtocolFeatures = feature::kConfig;
   uint16_t queues = 4;
+  bool migrates = true;
 
   /// The calls so far, each "name arguments", and forgets them.
   std::vector<std::string> takeCalls() {
@@ -131,6 +132,7 @@ class FakeDevice final : public vhost_user::Device {
   uint64_t features() const override { return offeredFeatures; }
   uint64_t protocolFeatures() const override { return offeredProtocolFeatures; }
   uint16_t maxQueues() const override { return queues; }
+  bool migratable() const override { return migrates; }
   size_t readConfig(std::span<std::byte> config) override {
     const std::lock_guard lock(mutex_);
     ++configReads_;

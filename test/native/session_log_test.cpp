@@ -40,6 +40,17 @@ TEST_CASE("session: what migration needs is offered") {
   CHECK((*protocol & feature::kLogShmfd) != 0);
 }
 
+TEST_CASE("session: a device that can't be migrated offers none of it, and takes no log") {
+  FakeDevice device;
+  device.migrates = false;
+  SessionRun run(device);
+  CHECK((*run.front().getFeatures() & frontend::kLogAllBit) == 0);
+  CHECK((*run.front().getProtocolFeatures() & feature::kLogShmfd) == 0);
+  const UniqueFd file = memoryFile(kLogSize);
+  CHECK_FALSE(run.front().setLogBase({kLogSize, 0}, file.get()).ok());
+  CHECK(run.endReason() == "SET_LOG_BASE refused: this back end doesn't offer it");
+}
+
 TEST_CASE("session: SET_LOG_BASE is answered, and the device gets the log") {
   FakeDevice device;
   LoggedRun run(device);

@@ -31,6 +31,7 @@ async function servedDisk(): Promise<{ fence: NativeFence; guest: Initiator }> {
     socketMode: 0o600,
     pollMicroseconds: 0,
     admitted: true,
+    migratable: true,
     onEvent: () => undefined,
     numQueues: 1,
     configSpace: false,

@@ -41,6 +41,8 @@ class Attachment final : private vhost_user::Device {
     int64_t pollNanoseconds = 0;
     /// False: the disks are another process's at first, and the first rings are to be admitted.
     bool admitted = true;
+    /// See vhost_user::Device.
+    bool migratable = true;
     /// kEnded comes last, exactly once.
     std::function<void(AttachmentEvent)> onEvent;
   };
@@ -82,6 +84,7 @@ class Attachment final : private vhost_user::Device {
   uint64_t features() const override;
   uint64_t protocolFeatures() const override;
   uint16_t maxQueues() const override;
+  bool migratable() const override { return options_.migratable; }
   size_t readConfig(std::span<std::byte> config) override;
   Status writeConfig(uint32_t offset, std::span<const std::byte> data) override;
   Status setFeatures(uint64_t features) override;

@@ -49,6 +49,9 @@ class Device {
   /// Protocol features this device type adds to Session's own (CONFIG, for example).
   virtual uint64_t protocolFeatures() const = 0;
   virtual uint16_t maxQueues() const = 0;
+  /// Whether a guest can move to another host with it: offers kLogAllBit and LOG_SHMFD, without
+  /// which QEMU refuses to migrate.
+  virtual bool migratable() const = 0;
 
   /// Fills `config` from offset 0 as far as the device's config space reaches and returns how many
   /// bytes that are; Session zero-pads and cuts.

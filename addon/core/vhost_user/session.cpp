@@ -12,7 +12,7 @@ namespace {
 
 /// What this back end can do for any device.
 constexpr uint64_t kOwnProtocolFeatures =
-    kMultiqueue | kLogShmfd | kReplyAck | kBackendReq | kResetDeviceFeature | kConfigureMemSlots;
+    kMultiqueue | kReplyAck | kBackendReq | kResetDeviceFeature | kConfigureMemSlots;
 
 constexpr uint64_t kAcknowledged = 0;
 constexpr uint64_t kRefused = 1;
@@ -119,7 +119,8 @@ Status Session::refuse(const Message& message, const RequestForm* form, const Er
 Status Session::handle(Message& message, Reply& reply) {
   switch (static_cast<Request>(message.header.request)) {
     case Request::kGetFeatures:
-      reply.setU64(device_.features() | kProtocolFeaturesBit | kLogAllBit);
+      reply.setU64(device_.features() | kProtocolFeaturesBit |
+                   (device_.migratable() ? kLogAllBit : 0));
       return {};
     case Request::kSetFeatures:
       return setFeatures(message.read<uint64_t>());
@@ -244,7 +245,8 @@ Status Session::resetDevice() {
 }
 
 uint64_t Session::offeredProtocolFeatures() const {
-  return kOwnProtocolFeatures | device_.protocolFeatures();
+  return kOwnProtocolFeatures | device_.protocolFeatures() |
+         (device_.migratable() ? uint64_t{kLogShmfd} : 0);
 }
 
 bool Session::wantsAcknowledgement(const Message& message) const {

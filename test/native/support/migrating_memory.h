@@ -71,8 +71,8 @@ class MigratingMemory {
 /// element without writing to it.
 inline frontend::DriverOptions quietDriver(uint16_t queues, bool packed = false) {
   return {.numQueues = queues,
-          .packed = packed,
           .features = ~(1ULL << frontend::kFeatureEventIndex),
+          .packed = packed,
           .memorySize = uint64_t{8} << 20};
 }
 
