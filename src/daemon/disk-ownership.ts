@@ -7,12 +7,7 @@ import type { ServedDisk } from './served-disk.js';
 
 export type OwnedDisk = Pick<ServedDisk, 'path' | 'ours' | 'takeOver' | 'handOver'>;
 
-export interface AdmittedGuest {
-  readonly settings: Pick<Guest['settings'], 'initiatorName'>;
-  readonly attachment: {
-    readonly native: Pick<Guest['attachment']['native'], 'admit' | 'withdraw'>;
-  };
-}
+export type AdmittedGuest = Pick<Guest, 'settings' | 'admit' | 'withdraw'>;
 
 /** Before the next try after something other than another process stood against it. */
 const retryMilliseconds = 1_000;
@@ -89,7 +84,7 @@ export class DiskOwnership {
     this.#left = false;
     for (const [guest, demand] of this.#demands) {
       // One that is over lets nothing in, and word of its end is on the way.
-      guest.attachment.native.admit(demand);
+      guest.admit(demand);
       this.#demands.delete(guest);
     }
   }
@@ -116,7 +111,7 @@ export class DiskOwnership {
 
   async #give(): Promise<void> {
     const { disks, guests, log } = this.#options;
-    const running = guests().filter(({ attachment }) => !attachment.native.withdraw());
+    const running = guests().filter((guest) => !guest.withdraw());
     if (running.length > 0) {
       const names = running.map(({ settings }) => settings.initiatorName).join(', ');
       log.warn(`the disks stay here for ${names}: who has left can't run elsewhere before`);

@@ -37,6 +37,8 @@ export class Guest {
   readonly #device: ScsiDevice | undefined;
   readonly #log: Logger;
   #left = false;
+  /** It handed itself over, or is to come by migration. */
+  #away: boolean;
 
   /**
    * @param disks by LUN; a blk device has one
@@ -52,6 +54,7 @@ export class Guest {
     log: Logger,
   ) {
     this.settings = settings;
+    this.#away = options.incoming;
     this.nexus = guestNexus(settings.initiatorName);
     this.#log = log.child({ initiator: settings.initiatorName });
     this.#target = new ScsiTarget(this.nexus);
@@ -84,6 +87,7 @@ export class Guest {
           ownership.wanted(this, demand);
         },
         onDisksLeft: () => {
+          this.#away = true;
           ownership.left(this);
         },
       },
@@ -105,6 +109,16 @@ export class Guest {
     this.#target.detach();
     await Promise.all([...this.#disks.values()].map((disk) => disk.detach(this.nexus)));
     return true;
+  }
+
+  /** Its rings made this demand: lets them in, unless they have stopped since. */
+  admit(demand: number): void {
+    if (this.attachment.native.admit(demand)) this.#away = false;
+  }
+
+  /** Its rings make a demand when they start next; false, and nothing has changed: some run. */
+  withdraw(): boolean {
+    return this.attachment.native.withdraw();
   }
 
   /** Gives the guest one more disk, of which it hears by a hotplug event. */
@@ -184,8 +198,8 @@ export class Guest {
   async #nexusLost(): Promise<void> {
     // The news of the last disconnection can come after the end.
     if (this.#left) return;
-    // Where it has not run, because it was to come by migration, it had nothing to lose.
-    const disks = [...this.#disks.values()].filter(({ ours }) => ours);
-    await Promise.all(disks.map((disk) => disk.nexusLost(this.nexus)));
+    // A guest that runs elsewhere, or is about to, has lost nothing.
+    if (this.#away) return;
+    await Promise.all([...this.#disks.values()].map((disk) => disk.nexusLost(this.nexus)));
   }
 }

@@ -48,19 +48,18 @@ class FakeDisk implements OwnedDisk {
 /** A guest whose rings run, or not. */
 class FakeGuest implements AdmittedGuest {
   running = false;
-  readonly settings: { initiatorName: string };
-  readonly attachment = {
-    native: {
-      admit: (demand: number) => {
-        events.push(`admit ${this.settings.initiatorName} ${demand}`);
-        return true;
-      },
-      withdraw: () => !this.running,
-    },
-  };
+  readonly settings: AdmittedGuest['settings'];
 
   constructor(name: string) {
-    this.settings = { initiatorName: name };
+    this.settings = { endpoint: { socketPath: name }, device: 'scsi', initiatorName: name };
+  }
+
+  admit(demand: number): void {
+    events.push(`admit ${this.settings.initiatorName} ${demand}`);
+  }
+
+  withdraw(): boolean {
+    return !this.running;
   }
 }
 
