@@ -1,6 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { type Readable, type Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 
@@ -34,44 +35,63 @@ export interface ScsiCommand {
 
 const testUnitReady: ScsiCommand = { cdb: '000000000000' };
 
+/** A holdfast-initiator that runs. */
+export interface InitiatorProcess {
+  commands: Writable;
+  /** What it prints. */
+  answers: Readable;
+  /** Resolves when it has ended, with what it said of that. */
+  ended: Promise<string>;
+  /** Ends it and waits for that. */
+  end: () => Promise<void>;
+}
+
 /**
  * A guest behind vhost-user-scsi that does what a test says: the scripted front end. Or one behind
  * vhost-user-blk, by the SCSI commands of its requests: `response` is VIRTIO_BLK_S_* then.
  */
 export class Initiator {
-  readonly #child: ChildProcess;
+  readonly #process: InitiatorProcess;
   readonly #waiting = new Map<string, (words: string[]) => void>();
+  readonly #ready: Promise<void>;
   #next = 0;
-  #stderr = '';
-  #ended: Promise<unknown>;
-  #onReady: () => void = () => undefined;
 
-  private constructor(socketPath: string, device: 'scsi' | 'blk') {
-    this.#child = spawn(program, [device, socketPath], { stdio: ['pipe', 'pipe', 'pipe'] });
-    this.#ended = once(this.#child, 'close');
-    this.#child.stderr?.on('data', (chunk: Buffer) => (this.#stderr += chunk.toString()));
-    if (this.#child.stdout === null) throw new Error('stdout is no pipe');
-    createInterface(this.#child.stdout).on('line', (line) => {
-      if (line === 'ready') {
-        this.#onReady();
-        return;
-      }
-      const [id = '', ...words] = line.split(' ');
-      this.#waiting.get(id)?.(words);
-      this.#waiting.delete(id);
+  private constructor(process: InitiatorProcess) {
+    this.#process = process;
+    const lines = createInterface(process.answers);
+    void process.ended.then(() => {
+      lines.close();
+    });
+    this.#ready = new Promise((resolve) => {
+      lines.on('line', (line) => {
+        if (line === 'ready') {
+          resolve();
+          return;
+        }
+        const [id = '', ...words] = line.split(' ');
+        this.#waiting.get(id)?.(words);
+        this.#waiting.delete(id);
+      });
     });
   }
 
   /** Connects; `onEnd` gets what hangs up, by default that happens when the test ends. */
-  static async connect(
+  static connect(
     socketPath: string,
     onEnd: (end: () => Promise<void>) => void = onTestFinished,
     device: 'scsi' | 'blk' = 'scsi',
   ): Promise<Initiator> {
-    const initiator = new Initiator(socketPath, device);
+    return Initiator.of(start(socketPath, device), onEnd);
+  }
+
+  /** The same for one that runs already, wherever. */
+  static async of(
+    process: InitiatorProcess,
+    onEnd: (end: () => Promise<void>) => void = onTestFinished,
+  ): Promise<Initiator> {
+    const initiator = new Initiator(process);
     onEnd(() => initiator.leave());
-    const ready = new Promise<void>((resolve) => (initiator.#onReady = resolve));
-    await Promise.race([ready, initiator.#unexpectedEnd()]);
+    await Promise.race([initiator.#ready, initiator.#unexpectedEnd()]);
     return initiator;
   }
 
@@ -117,23 +137,40 @@ export class Initiator {
   }
 
   /** Hangs up, as a guest that is powered off. */
-  async leave(): Promise<void> {
-    this.#child.kill('SIGKILL');
-    await this.#ended;
+  leave(): Promise<void> {
+    return this.#process.end();
   }
 
   #ask(request: string): Promise<string[]> {
     this.#next += 1;
     const id = String(this.#next);
     const answer = new Promise<string[]>((resolve) => this.#waiting.set(id, resolve));
-    this.#child.stdin?.write(`${id} ${request}\n`);
+    this.#process.commands.write(`${id} ${request}\n`);
     return Promise.race([answer, this.#unexpectedEnd()]);
   }
 
   async #unexpectedEnd(): Promise<never> {
-    await this.#ended;
-    throw new Error(`the initiator ended before an answer came: ${this.#stderr.trim()}`);
+    const why = await this.#process.ended;
+    throw new Error(`the initiator ended before an answer came: ${why}`);
   }
+}
+
+function start(socketPath: string, device: 'scsi' | 'blk'): InitiatorProcess {
+  const child = spawn(program, [device, socketPath], { stdio: ['pipe', 'pipe', 'pipe'] });
+  let stderr = '';
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  // Its end says enough.
+  child.stdin.on('error', () => undefined);
+  const ended = once(child, 'close').then(() => stderr.trim());
+  return {
+    commands: child.stdin,
+    answers: child.stdout,
+    ended,
+    end: async () => {
+      child.kill('SIGKILL');
+      await ended;
+    },
+  };
 }
 
 function bytes(hex: string): Buffer {

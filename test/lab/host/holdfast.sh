@@ -37,3 +37,19 @@ boot_guest() {
     con0=null,fd:1 con1=fd:3,fd:3 con=null ssl=null quiet panic=-1 \
     agent=/dev/tty1 "uml_dir=/run/guest$1" 3<>"/dev/virtio-ports/guest.$1"
 }
+
+# script_guest NUMBER SOCKET MARK: holdfast-initiator as a guest whose SCSI controller is served at
+# SOCKET. It takes commands from the machine's port guest.NUMBER behind the line MARK, and answers there
+# between the lines `MARK begins` and `MARK ends: REASON`.
+script_guest() {
+  script_port=/dev/virtio-ports/guest.$1
+  wait_for "true 3<>$script_port" # it can be opened once
+  # shellcheck disable=SC2016,SC2086  # variables of the inner shell; a command's words
+  spawn "guest$1" $as_holdfast sh -c '
+    exec <&3
+    while read -r line && [ "$line" != "$2" ]; do :; done
+    printf "\n%s begins\n" "$2" >&3
+    reason=$(/opt/holdfast/build/release/holdfast-initiator scsi "$1" 2>&1 >&3)
+    echo "$2 ends: $reason" >&3
+    ' sh "$2" "$3" 3<>"$script_port"
+}

@@ -56,7 +56,9 @@ iscsi_device() { # ADDRESS
 }
 
 # black_hole ADDRESS...: the portals hear nothing and are not heard. mute ADDRESS...: the portals hear
-# but are not heard. heal: all is as before.
+# but are not heard. swallow_reservation ADDRESS: the portal is in a black hole from the next PERSISTENT
+# RESERVE OUT on, that one included. mute_reservation ADDRESS: it is mute from then on. heal: all is as
+# before.
 black_hole() {
   for address in "$@"; do
     nft add rule ip lab input ip daddr "$address" tcp dport 3260 drop
@@ -68,14 +70,31 @@ mute() {
     nft add rule ip lab input ip saddr "$address" tcp sport 3260 drop
   done
 }
+swallow_reservation() {
+  # shellcheck disable=SC2086  # words of the rule
+  nft add rule ip lab input ip daddr "$1" $reservation_out add @silent '{ ip daddr }' drop
+  nft add rule ip lab input ip daddr @silent tcp dport 3260 drop
+  nft add rule ip lab input ip saddr @silent tcp sport 3260 drop
+}
+mute_reservation() {
+  # shellcheck disable=SC2086  # words of the rule
+  nft add rule ip lab input ip daddr "$1" $reservation_out add @silent '{ ip daddr }'
+  nft add rule ip lab input ip saddr @silent tcp sport 3260 drop
+}
 heal() {
   nft flush chain ip lab input
+  nft flush set ip lab silent
 }
+
+# A PDU of iSCSI's SCSI Command (RFC 7143 11.3) behind a TCP header with timestamps, in bits: its opcode,
+# and the first byte of its CDB.
+reservation_out='tcp dport 3260 @th,256,8 & 0x3f == 0x01 @th,512,8 0x5f'
 
 # What black_hole and mute need.
 prepare_black_holes() {
   modprobe nf_tables
   nft add table ip lab
+  nft add set ip lab silent '{ type ipv4_addr; flags dynamic; size 16; }'
   nft add chain ip lab input '{ type filter hook input priority 0; }'
 }
 

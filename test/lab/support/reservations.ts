@@ -39,3 +39,36 @@ export function registrantsIn(output: string): TargetRegistrant[] {
 export function keysOf(registrants: readonly TargetRegistrant[]): string[] {
   return registrants.map(({ key }) => key).sort();
 }
+
+/** What the target itself keeps, read past all initiators: no command, so no unit attention either. */
+export interface TargetState {
+  /** Of all registrations, in hexadecimal, sorted. */
+  keys: string[];
+  reserved: boolean;
+}
+
+export async function targetState(machine: LabMachine): Promise<TargetState> {
+  const text = await machine.run('cd $lio_unit/pr; cat res_pr_registered_i_pts res_pr_type');
+  const keys = [...text.matchAll(/Key: 0x0*([0-9a-f]+)/g)].map(([, key = '']) => key);
+  return { keys: keys.sort(), reserved: text.includes('Reservation Type:') };
+}
+
+/**
+ * Waits until so many registrations have that key.
+ * @param key in hexadecimal
+ * @returns milliseconds that it took
+ */
+export async function registered(machine: LabMachine, key: string, count: number): Promise<number> {
+  return Number(
+    await machine.run(`
+    start=$(uptime_ms)
+    wait_for '[ $(grep -c "Key: 0x0*${key} " $lio_unit/pr/res_pr_registered_i_pts) = ${count} ]' 60
+    echo $(($(uptime_ms) - start))`),
+  );
+}
+
+/** What another host does, by its own way into the target: arguments of sg_persist --out. */
+export function asOther(machine: LabMachine, args: string): Promise<string> {
+  const node = '/dev/lab/other-sg';
+  return machine.run(`wait_for 'sg_turs ${node}' 10; sg_persist -n --out ${args} ${node}`);
+}

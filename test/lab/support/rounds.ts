@@ -1,5 +1,5 @@
 /** In CI, where the whole lab has minutes: enough to see that a scenario holds together. */
-const few = 2;
+const few = 3;
 
 /**
  * How often a scenario repeats what depends on a moment.
