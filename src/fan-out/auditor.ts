@@ -1,4 +1,3 @@
-import type { ReservationKey } from '../pr/reservation.js';
 import { leftBehind } from './changing-key.js';
 import { ConflictVerdict } from './conflict-verdict.js';
 import type { GuestStanding } from './guest-standing.js';
@@ -107,7 +106,7 @@ export class Auditor {
     const run = new Run(
       { kind: 'repair', otherKey: ledger.intent?.otherKey },
       armless,
-      { key: this.#keyToRepair(situation), aptpl: ledger.intent?.aptpl ?? false },
+      { key: ledger.intent?.key ?? 0n, aptpl: ledger.intent?.aptpl ?? false },
       this.#options,
       deadline,
     );
@@ -160,7 +159,7 @@ export class Auditor {
   /** Judges what was registered and not yet seen beside a witness. */
   #confirm(situation: Situation, unsettled: ReadonlySet<PathId>): Situation {
     const { ledger } = this.#options;
-    const key = this.#keyToRepair(situation);
+    const key = ledger.intent?.key ?? 0n;
     const open = stillUnconfirmed(situation, key, unsettled, false);
     const unconfirmed = new Set([...open, ...this.#halfPreempted(situation)]);
     ledger.unconfirmed = unconfirmed;
@@ -174,16 +173,6 @@ export class Auditor {
     const keys = { from: pending.key, to: intent.otherKey };
     if (keys.from === keys.to) keys.to = intent.key;
     return leftBehind(situation, { before: pending.before, attempts: [] }, keys);
-  }
-
-  /** The guest's key, or that of a registration to be taken back. */
-  #keyToRepair(situation: Situation): ReservationKey {
-    const { intent } = this.#options.ledger;
-    if (intent !== undefined) return intent.key;
-    const made = situation.paths.find(
-      ({ id, key }) => situation.unconfirmed.has(id) && key !== undefined && key !== 0n,
-    );
-    return made?.key ?? 0n;
   }
 
   /** Each obstacle is told of once, and its end. */

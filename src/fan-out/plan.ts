@@ -10,7 +10,7 @@ import { leftoverMove } from './leftovers.js';
 import { registerAndMove } from './moving.js';
 import { clear, preempt } from './preempting.js';
 import { type FirstRegistration, registerFirst } from './registering.js';
-import { repairMove } from './repair.js';
+import { repairMove, withdrawMove } from './repair.js';
 import { release, reserve } from './reserving.js';
 import type { Situation } from './situation.js';
 import { answer, type Move, type Progress } from './step.js';
@@ -20,8 +20,8 @@ import type { UnsettledCommand } from './unsettled-commands.js';
 export type Goal =
   | { readonly kind: 'command'; readonly command: PrOutCommand }
   /**
-   * Every usable path has the guest's key, by the rules of repair, and no other has another one.
-   * `otherKey` is what the guest may have instead since a change of its key was cut short.
+   * Every usable path has the guest's key, by the rules of repair, and no other has another one; or,
+   * where the guest is not registered, no path has what is unconfirmed. `otherKey` is what the guest may have instead since a change of its key was cut short.
    */
   | { readonly kind: 'repair'; readonly otherKey: ReservationKey | undefined }
   /** That command can't do anything any more. */
@@ -37,9 +37,10 @@ export function nextMove(
   switch (goal.kind) {
     case 'repair':
       return (
-        leftoverMove(situation, progress, goal.otherKey) ??
-        repairMove(situation, progress, progress.key) ??
-        answer(good)
+        (progress.key === 0n
+          ? withdrawMove(situation, progress)
+          : (leftoverMove(situation, progress, goal.otherKey) ??
+            repairMove(situation, progress, progress.key))) ?? answer(good)
       );
     case 'disarm':
       return disarm(goal.unsettled, situation, progress);

@@ -66,6 +66,22 @@ function undoMove(situation: Situation, progress: Progress, key: ReservationKey)
   return unregisterMove(situation, progress, made, key);
 }
 
+/**
+ * For a guest that is not to be registered: takes back what is unconfirmed, whatever key it has.
+ * Nothing is a witness for it.
+ */
+export function withdrawMove(situation: Situation, progress: Progress): Move | undefined {
+  const { paths, sequential, unconfirmed } = situation;
+  const todo = paths.flatMap(({ id, key, usable }) =>
+    usable && key !== undefined && key !== 0n && unconfirmed.has(id)
+      ? [{ pathId: id, command: registerCommand(key, 0n, progress.aptpl) }]
+      : [],
+  );
+  const left = todo.filter(({ pathId }) => mayTry(progress, pathId, 'register'));
+  const batch = sequential ? left.slice(0, 1) : left;
+  return batch.length === 0 ? undefined : send(batch);
+}
+
 /** REGISTER with key 0 down paths that have `key`. */
 export function unregisterMove(
   situation: Situation,
@@ -97,6 +113,7 @@ export function registerMove(
 
 /**
  * Which registrations are still to be judged after a look.
+ * @param key the guest's; 0n: it is not to be registered, and then nothing confirms a registration
  * @param unsettled paths whose last command may yet be executed
  * @param stands a first registration, which can have no witness but itself, was not preempted
  */
@@ -106,11 +123,11 @@ export function stillUnconfirmed(
   unsettled: ReadonlySet<PathId>,
   stands: boolean,
 ): ReadonlySet<PathId> {
-  const confirmed = stands || witnesses(situation, key).length > 0;
+  const confirmed = key !== 0n && (stands || witnesses(situation, key).length > 0);
   const open = [...situation.unconfirmed].filter((id) => {
     if (unsettled.has(id)) return true;
-    const made = ownWith(situation, key).some((path) => path.id === id);
-    return made && !confirmed;
+    const made = situation.paths.find((path) => path.id === id)?.key ?? 0n;
+    return made !== 0n && !confirmed && (made === key || key === 0n);
   });
   return new Set(open);
 }

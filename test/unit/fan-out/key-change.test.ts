@@ -20,6 +20,34 @@ it('does not bring the old key back with a path, when the new one was preempted'
   expect(world.array.text).toBe('f 0x2*');
 });
 
+it('half preempted, takes no dead nexus for a witness when the rest is executed late', async () => {
+  world = await World.open({ paths: ['a', 'b', 'c'] });
+  await holding(world);
+  const [a, c] = [world.path('a'), world.path('c')];
+  a.afterOut = () => {
+    world.other(preempt(2n, 3n, registrantsOnly));
+  };
+  c.beforeOut = () => {
+    c.condition = 'hangs';
+  };
+  expect(await world.run(register(1n, 3n))).toBe('b/08/01');
+  expect(world.array.text).toBe('b 0x3 c 0x1 f 0x2*');
+  const watch = new FencingWatch(world);
+  world.removePath('b');
+  world.addPath('b2');
+  await world.noticePaths();
+  await world.pass(2_000);
+  c.beforeOut = () => undefined;
+  await world.heal('c');
+  await world.pass(5_000);
+  expect(world.array.log).toContain('c register good');
+  expect(world.array.text).toBe('b 0x3 f 0x2*');
+  expect(watch.violations).toEqual([]);
+  expect(world.attentions()).toEqual(['6/2a/05']);
+  expect(await world.run(register(0n, 5n))).toBe('good');
+  expect(world.array.text).toBe('a 0x5 b2 0x5 c 0x5 f 0x2*');
+});
+
 describe('cut short, the old key on a path out of reach', () => {
   let watch: FencingWatch;
 
