@@ -2,20 +2,21 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { PrOutCommand } from '../../../src/pr/command.js';
-import { register, registerAndIgnore } from '../emulated/support/commands.js';
+import { preempt, register, registerAndIgnore } from '../emulated/support/commands.js';
 import { textOf } from '../emulated/support/outcome-text.js';
 import { ownKeys } from './support/expectations.js';
 import { FencingWatch } from './support/fencing-watch.js';
 import { GuestBelief } from './support/guest-belief.js';
 import { given, guestCommand, otherCommand } from './support/random-commands.js';
 import type { Condition } from './support/simulated-path.js';
+import { registrantsOnly } from './support/situations.js';
 import { foreign, guest, World } from './support/world.js';
 
 /** Milliseconds; the runs are counted, not timed. */
 const timeout = 300_000;
 
 interface Disturbance {
-  kind: Condition | 'other' | 'replace' | 'kill' | 'conflict';
+  kind: Condition | 'other' | 'fence' | 'replace' | 'kill' | 'conflict';
   path: number;
   command: PrOutCommand;
 }
@@ -30,14 +31,19 @@ const disturbance: fc.Arbitrary<Disturbance> = fc.record({
     'mute',
     'other',
     'other',
-    'other',
+    'fence',
     'replace',
     'kill',
     'conflict',
   ),
-  path: fc.nat({ max: 1 }),
+  path: fc.nat({ max: 2 }),
   command: otherCommand,
 });
+
+/** One of the guest's; 0n: there is none. */
+function shownKey(world: World): bigint {
+  return ownKeys(world).find((key) => key !== 0n) ?? 0n;
+}
 
 it(
   'whatever happens, a fenced guest stays fenced, and all comes to order',
@@ -51,30 +57,39 @@ it(
           maxLength: 6,
           size: 'max',
         }),
-        fc.infiniteStream(fc.nat({ max: 7 })),
-        fc.boolean(),
-        fc.boolean(),
-        async (history, order, swallows, registered) => {
-          const world = await World.open();
+        fc.infiniteStream(fc.nat({ max: 23 })),
+        fc.record({
+          paths: fc.constantFrom<string[][]>(['a', 'b'], ['a', 'b', 'c']),
+          sequential: fc.boolean(),
+          swallows: fc.boolean(),
+          registered: fc.boolean(),
+        }),
+        async (history, order, { paths, sequential, swallows, registered }) => {
+          const world = await World.open({ paths, sequential });
           world.other(register(0n, 2n));
           world.array.swallowsAttentions = swallows;
           if (registered) await world.registered();
           const watch = new FencingWatch(world);
-          const slots = ['a', 'b'];
+          const slots = [...paths];
           let logins = 0;
           const state = { ended: false, killed: false };
           const belief = new GuestBelief(registered ? 1n : 0n);
           const disturb = ({ kind, path, command }: Disturbance): void => {
-            const name = slots[path] ?? '';
+            const slot = path % slots.length;
+            const name = slots[slot] ?? '';
             switch (kind) {
               case 'other':
                 world.other(given(command, true, world.array.keyOf(foreign)));
                 return;
+              case 'fence':
+                // As fencing agents do it: whatever key of the guest's the array shows now.
+                world.other(preempt(world.array.keyOf(foreign), shownKey(world), registrantsOnly));
+                return;
               case 'replace':
                 if (world.path(name).condition !== 'works') return;
                 world.removePath(name);
-                slots[path] = `${name.slice(0, 1)}${++logins}`;
-                world.addPath(slots[path] ?? '');
+                slots[slot] = `${name.slice(0, 1)}${++logins}`;
+                world.addPath(slots[slot] ?? '');
                 world.source.dispatchEvent(new Event('change'));
                 return;
               case 'kill':
@@ -97,7 +112,7 @@ it(
               });
             }
             for (const attention of world.attentions()) belief.attended(attention);
-            const shown = ownKeys(world).find((key) => key !== 0n) ?? 0n;
+            const shown = shownKey(world);
             const sent = given(command, true, belief.key(shown));
             if (belief.beginsAnew(sent, shown)) watch.forgive();
             const running = world.device.execute(guest, sent);
