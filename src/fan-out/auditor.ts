@@ -17,7 +17,7 @@ export class Auditor {
   readonly #standing: GuestStanding;
   readonly #verdict = new ConflictVerdict();
   #verified: boolean;
-  #isDoubtful = false;
+  #noticed: string | undefined;
   #obstacle: string | undefined;
 
   constructor(options: MachineOptions, standing: GuestStanding) {
@@ -125,7 +125,7 @@ export class Auditor {
     const waits = this.#isRepairable(end.situation) && !repaired;
     if (!waits) this.#judge(ledger.intent && end.situation, repaired);
     this.#openGate();
-    this.#noticeDoubt();
+    this.#notice(end.situation);
     return !waits && !this.mustJudge && !this.#mayAnswerAgain(end.situation);
   }
 
@@ -186,15 +186,22 @@ export class Auditor {
     );
   }
 
-  /** Once each time. */
-  #noticeDoubt(): void {
-    const isDoubtful = this.#options.ledger.intent?.otherKey !== undefined;
-    if (isDoubtful && !this.#isDoubtful) {
-      this.#options.log(
-        "the guest's data waits: a path out of reach has another key since a change of the key was cut short",
-      );
+  /** Each trouble is told of once. */
+  #notice(situation: Situation): void {
+    const trouble = this.#trouble(situation);
+    if (trouble !== undefined && trouble !== this.#noticed) this.#options.log(trouble);
+    this.#noticed = trouble;
+  }
+
+  #trouble(situation: Situation): string | undefined {
+    const { intent } = this.#options.ledger;
+    if (intent === undefined) return undefined;
+    if (intent.otherKey !== undefined) {
+      return "the guest's data waits: a path out of reach has another key since a change of the key was cut short";
     }
-    this.#isDoubtful = isDoubtful;
+    return isForeign(situation, intent.key) && lacking(situation, intent.key).length > 0
+      ? "paths without the guest's key are not registered: another host has it, too, or a path that is gone before it was known"
+      : undefined;
   }
 
   #judge(situation: Situation | undefined, repaired: boolean): void {

@@ -55,7 +55,11 @@ describe('rule 8: repair by witness only', () => {
     world.other(register(2n, 1n));
     world.other(register(1n, 0n), world.path('b').nexus);
     await world.noticePaths();
+    await world.noticePaths();
     expect(world.array.text).toBe('a 0x1* f 0x1');
+    expect(world.notices.filter((notice) => notice.includes('another host has it'))).toHaveLength(
+      1,
+    );
     expect(world.gate.isOpen).toBe(true);
   });
 
