@@ -112,6 +112,7 @@ export class DeviceMachine implements ReservationExecutor {
     // An audit found it while the command waited for its turn.
     const attention = unitAttentions.take();
     if (attention !== undefined) return this.#tellFirst(attention, deadline);
+    ledger.owed = undefined;
     const usable = await access.usable(deadline);
     const found = await lookAround(access, unsettled, usable, deadline);
     if (found === undefined) return busy;

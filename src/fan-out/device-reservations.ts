@@ -74,6 +74,7 @@ export class DeviceReservations implements LogicalUnitReservations {
     this.#onFault = options.onFault;
     this.#access = new PathAccess({ source, clock, log });
     this.#attentions = new UnitAttentions(options.onAttention);
+    if (ledger.owed !== undefined) this.#attentions.establish(ledger.owed);
     const unsettled = new UnsettledCommands();
     this.#settleInterrupted(ledger, unsettled);
     this.#machine = new DeviceMachine({

@@ -35,7 +35,8 @@ export class GuestStanding {
     this.#follow(situation, key, intent?.aptpl ?? false, keys, unsettled);
     const mayBeOwn = pending?.over === false && pending !== this.#seen;
     if (!unsettled) this.#seen = pending;
-    return mayBeOwn && change !== undefined && explains(pending, change) ? undefined : change;
+    const isOwn = mayBeOwn && change !== undefined && explains(pending, change);
+    return isOwn ? undefined : this.#owe(change);
   }
 
   /**
@@ -57,6 +58,12 @@ export class GuestStanding {
         : observedChange({ key: expected, type: undefined }, situation.view, key);
     const aptpl = keys.get(key) ?? false;
     this.#follow(situation, key, aptpl, [...keys.keys()], unsettled);
+    return this.#owe(change);
+  }
+
+  /** Whoever ends before the guest has heard of it leaves it to the next process. */
+  #owe(change: Sense | undefined): Sense | undefined {
+    if (change !== undefined) this.#ledger.owed = change;
     return change;
   }
 

@@ -13,6 +13,7 @@ const entriesMax = 4096;
 
 const Key = hexInteger(16);
 const Count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff_ffff));
+const Byte = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xff));
 const Type = v.picklist(reservationTypes);
 const Text = v.pipe(v.string(), v.maxLength(1024));
 const ScopeAndType = {
@@ -84,16 +85,18 @@ const Body = v.strictObject({
       over: v.boolean(),
     }),
   ),
+  owed: v.optional(v.strictObject({ senseKey: Byte, asc: Byte, ascq: Byte })),
 });
 
 export function encodeJournal(entry: JournalEntry): string {
-  const { intent, pending } = entry;
+  const { intent, pending, owed } = entry;
   const body = {
     intent,
     pending: pending && { ...pending, before: { ...pending.before, ports: undefined } },
     own: [...entry.own],
     believed: [...entry.believed],
     unconfirmed: [...entry.unconfirmed],
+    owed,
   };
   return withChecksum(format, `${JSON.stringify(body, withKeysInHex, 2)}\n`);
 }
@@ -102,7 +105,7 @@ export function encodeJournal(entry: JournalEntry): string {
 export function decodeJournal(text: string): JournalEntry {
   const body = v.safeParse(Body, JSON.parse(checkedBody(format, text)));
   if (!body.success) throw new Error(`is no valid journal: ${v.summarize(body.issues)}`);
-  const { intent, own, believed, unconfirmed, pending } = body.output;
+  const { intent, own, believed, unconfirmed, pending, owed } = body.output;
   return {
     intent: intent && {
       ...intent,
@@ -114,6 +117,7 @@ export function decodeJournal(text: string): JournalEntry {
     believed: new Map(believed),
     unconfirmed: new Set(unconfirmed),
     pending: pending && pendingFrom(pending),
+    owed,
   };
 }
 

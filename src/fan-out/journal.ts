@@ -1,6 +1,7 @@
 /** What of the fan-out outlives the process (fencing rule 18), and where that is kept. */
 import type { PrOutCommand } from '../pr/command.js';
 import type { ReservationKey } from '../pr/reservation.js';
+import type { Sense } from '../pr/sense.js';
 import type { ArrayView } from './array-view.js';
 import type { Intent } from './intent.js';
 import type { OwnNexuses, PathId } from './own-nexuses.js';
@@ -29,6 +30,8 @@ export interface JournalEntry {
   /** Paths whose registration has not been seen beside a witness. */
   readonly unconfirmed: ReadonlySet<PathId>;
   readonly pending: PendingCommand | undefined;
+  /** The unit attention that the guest had last, or has yet to have. */
+  readonly owed: Sense | undefined;
 }
 
 export interface JournalStore {
@@ -50,4 +53,5 @@ export const emptyEntry: JournalEntry = {
   believed: new Map(),
   unconfirmed: new Set(),
   pending: undefined,
+  owed: undefined,
 };

@@ -1,5 +1,6 @@
 import type { PrOutCommand } from '../pr/command.js';
 import type { ReservationKey } from '../pr/reservation.js';
+import type { Sense } from '../pr/sense.js';
 import type { TransportId } from '../pr/transport-id.js';
 import type { ArrayView } from './array-view.js';
 import type { Intent } from './intent.js';
@@ -58,6 +59,14 @@ export class Ledger {
 
   set pending(pending: PendingCommand | undefined) {
     this.#entry = { ...this.#entry, pending };
+  }
+
+  get owed(): Sense | undefined {
+    return this.#entry.owed;
+  }
+
+  set owed(owed: Sense | undefined) {
+    if (owed !== this.#entry.owed) this.#entry = { ...this.#entry, owed };
   }
 
   /** Nothing of the pending command is under way any more. */

@@ -42,6 +42,7 @@ const entry: JournalEntry = {
   own: new Map([['a', 'iqn.x:a,i,0x000000000000,t,0x0001']]),
   believed: new Map([['b', 2n]]),
   unconfirmed: new Set(['b']),
+  owed: { senseKey: 6, asc: 0x2a, ascq: 0x05 },
   pending: {
     command: { action: 'clear', prkey: 1n },
     key: 1n,

@@ -57,6 +57,19 @@ describe('rule 18: the journal', () => {
     expect(world.attentions()).toEqual(['6/2a/05']);
   });
 
+  it('tells the guest of a fencing that it had not heard of when the process ended', async () => {
+    await holding(world);
+    world.other(preempt(2n, 1n, registrantsOnly));
+    await world.noticePaths();
+    world.kill();
+    await world.start();
+    expect(await world.run(register(1n, 3n))).toBe('6/2a/05');
+    expect(await world.run(register(0n, 3n))).toBe('good');
+    world.kill();
+    await world.start();
+    expect(world.attentions()).toEqual([]);
+  });
+
   it('that is damaged keeps the device from being opened', async () => {
     await holding(world);
     world.kill();
