@@ -147,7 +147,8 @@ it(
           expect(watch.violations).toEqual([]);
           const keys = new Set(slots.map((name) => world.array.keyOf(world.path(name).nexus)));
           // A path that was gone before anybody could see whose nexus it was looks like another host
-          // with the same key, and then nothing is repaired.
+          // with the same key: then nothing is repaired, nor preempted where the key is also on a dead
+          // nexus, and it is an administrator's business.
           const strangers = world.paths.filter(
             ({ id, nexus }) => !slots.includes(id) && world.array.keyOf(nexus) !== 0n,
           );
@@ -156,14 +157,16 @@ it(
           expect(world.gate.isOpen).toBe(true);
           expect(world.faults).toEqual([]);
           world.attentions();
-          expect(await world.run(registerAndIgnore(5n))).toBe('good');
-          expect(await world.keys()).toContain(5n);
+          const last = await world.run(registerAndIgnore(5n));
+          if (last === 'busy' && strangers.length > 0) unrepaired += 1;
+          else expect(last).toBe('good');
+          if (last === 'good') expect(await world.keys()).toContain(5n);
           world.kill();
         },
       ),
       { numRuns: 600 },
     );
-    expect(fences).toBeGreaterThan(5);
+    expect(fences).toBeGreaterThan(30);
     expect(unrepaired).toBeLessThan(10);
   },
 );
