@@ -123,7 +123,7 @@ export function stillUnconfirmed(
   unsettled: ReadonlySet<PathId>,
   stands: boolean,
 ): ReadonlySet<PathId> {
-  const confirmed = key !== 0n && (stands || witnesses(situation, key).length > 0);
+  const confirmed = stands || witnesses(situation, key).length > 0;
   const open = [...situation.unconfirmed].filter((id) => {
     if (unsettled.has(id)) return true;
     const made = situation.paths.find((path) => path.id === id)?.key ?? 0n;
