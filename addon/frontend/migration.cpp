@@ -18,7 +18,7 @@ Result<std::unique_ptr<Migration>> Migration::create(Driver& driver) {
   uint64_t end = 0;
   for (const RegionDescription& region : driver.memory().descriptions())
     end = std::max(end, region.guestAddr + region.size);
-  migration->size_ = (end / kPageSize + 7) / 8;
+  migration->size_ = end / kPageSize / 8 + 1;
   migration->file_ = UniqueFd(::memfd_create("dirty log", MFD_CLOEXEC));
   const int file = migration->file_.get();
   if (file < 0 || ::ftruncate(file, static_cast<off_t>(migration->size_)) != 0)
