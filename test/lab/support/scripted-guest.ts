@@ -67,7 +67,7 @@ export class ScriptedGuest {
   }
 
   /**
-   * The same, again as long as it is answered BUSY or by a unit attention.
+   * The same, again as long as it is answered BUSY, by a unit attention, or by nothing certain.
    * @returns the last answer
    */
   async insist(command: PrOut): Promise<Answer> {
@@ -123,7 +123,7 @@ export class ScriptedGuest {
     for (;;) {
       const result = await execute();
       const answer = answerOf(result);
-      const waits = answer === 'busy' || answer.startsWith('6/');
+      const waits = answer === 'busy' || answer === maybeExecuted || answer.startsWith('6/');
       if (!waits || performance.now() > end) return { answer, result };
       if (answer === 'busy') await pause(busyMs);
     }
