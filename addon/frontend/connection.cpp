@@ -149,6 +149,17 @@ Status Connection::setConfig(uint32_t offset, std::span<const std::byte> data, u
   return command(Request::kSetConfig, payload);
 }
 
+Result<std::pair<InflightDescription, UniqueFd>> Connection::getInflightFd(uint16_t queueCount,
+                                                                           uint16_t queueSize) {
+  const Request message = Request::kGetInflightFd;
+  const InflightDescription wanted{.queueCount = queueCount, .queueSize = queueSize};
+  Result<Message> reply = request(message, bytesOf(wanted));
+  const Result<InflightDescription> description = payloadOf<InflightDescription>(message, reply);
+  if (!description) return description.error();
+  if (reply->fds.size() != 1) return unexpected(message, "came without a file");
+  return std::pair(*description, std::move(reply->fds.front()));
+}
+
 Result<MessageSocket> Connection::openBackendChannel() {
   Result<std::pair<MessageSocket, UniqueFd>> pair = MessageSocket::makePair();
   if (!pair) return pair.error();

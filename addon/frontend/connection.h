@@ -68,6 +68,13 @@ class Connection {
   Result<std::vector<std::byte>> getConfig(uint32_t offset, uint32_t size);
   Status setConfig(uint32_t offset, std::span<const std::byte> data, uint32_t flags = 0);
 
+  /// The description and the file of a new inflight region.
+  Result<std::pair<InflightDescription, UniqueFd>> getInflightFd(uint16_t queueCount,
+                                                                 uint16_t queueSize);
+  Status setInflightFd(const InflightDescription& description, int file) {
+    return command(Request::kSetInflightFd, bytesOf(description), std::span(&file, 1));
+  }
+
   /// Makes a socket pair and gives one end to the back end; returns ours.
   Result<MessageSocket> openBackendChannel();
 

@@ -11,8 +11,8 @@ constexpr uint64_t kTransportFeatures = 1ULL << kFeatureIndirect | 1ULL << kFeat
 
 constexpr uint64_t kKnownProtocolFeatures =
     protocol_feature::kMultiqueue | protocol_feature::kLogShmfd | protocol_feature::kReplyAck |
-    protocol_feature::kBackendReq | protocol_feature::kConfig | protocol_feature::kResetDevice |
-    protocol_feature::kConfigureMemSlots;
+    protocol_feature::kBackendReq | protocol_feature::kConfig | protocol_feature::kInflightShmfd |
+    protocol_feature::kResetDevice | protocol_feature::kConfigureMemSlots;
 
 }  // namespace
 
@@ -53,6 +53,7 @@ Status Driver::negotiate(uint64_t deviceFeatures) {
 
 Status Driver::start() {
   if (Status s = connection_.setFeatures(features_); !s) return s;
+  if (Status s = setUpInflight(); !s) return s;
   if (Status s = shareMemory(); !s) return s;
 
   const bool enable = (features_ & kProtocolFeaturesBit) != 0;
@@ -66,6 +67,14 @@ Status Driver::start() {
     if (Status s = queues_.back().start(connection_, enable); !s) return s;
   }
   return {};
+}
+
+Status Driver::setUpInflight() {
+  if ((protocolFeatures_ & protocol_feature::kInflightShmfd) == 0) return {};
+  auto region = InflightMemory::request(connection_, options_.numQueues, options_.queueSize);
+  if (!region) return region.error();
+  inflight_ = std::move(*region);
+  return inflight_->give(connection_);
 }
 
 Status Driver::shareMemory() {

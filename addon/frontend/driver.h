@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "core/base/status.h"
 #include "frontend/connection.h"
 #include "frontend/guest_memory.h"
+#include "frontend/inflight_memory.h"
 #include "frontend/virtqueue.h"
 
 namespace holdfast::frontend {
@@ -33,7 +35,7 @@ struct DriverOptions {
 /// starts its rings, sends chains.
 class Driver {
  public:
-  /// Shares the memory and starts all rings.
+  /// Shares the memory, asks for an inflight region and starts all rings.
   Status start();
 
   Connection& connection() { return connection_; }
@@ -42,6 +44,8 @@ class Driver {
   GuestMemory& memory() { return memory_; }
   const GuestMemory& memory() const { return memory_; }
   Virtqueue& queue(uint16_t index) { return queues_[index]; }
+  /// The inflight region; empty before start(), or if INFLIGHT_SHMFD isn't negotiated.
+  std::optional<InflightMemory>& inflight() { return inflight_; }
   uint16_t numQueues() const { return static_cast<uint16_t>(queues_.size()); }
   /// What was acknowledged.
   uint64_t features() const { return features_; }
@@ -64,11 +68,13 @@ class Driver {
 
  private:
   Status shareMemory();
+  Status setUpInflight();
 
   Connection connection_;
   const DriverOptions options_;
   MessageSocket backendChannel_;
   GuestMemory memory_;
+  std::optional<InflightMemory> inflight_;
   std::vector<Virtqueue> queues_;
   uint64_t features_ = 0;
   uint64_t protocolFeatures_ = 0;

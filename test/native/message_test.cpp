@@ -15,14 +15,14 @@ TEST_CASE("message: requests are named as in the specification") {
 }
 
 TEST_CASE("message: every request that is served has a form of its own number") {
-  for (const uint32_t request : {1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13,
-                                 14, 15, 16, 17, 18, 21, 24, 25, 34, 36, 37, 38}) {
+  for (const uint32_t request : {1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14,
+                                 15, 16, 17, 18, 21, 24, 25, 31, 32, 34, 36, 37, 38}) {
     CAPTURE(request);
     REQUIRE(formOf(request) != nullptr);
     CHECK(static_cast<uint32_t>(formOf(request)->request) == request);
   }
-  for (const uint32_t request : {0U,  19U, 20U, 22U, 23U, 26U, 27U, 28U, 29U, 30U, 31U,
-                                 32U, 33U, 35U, 39U, 40U, 41U, 42U, 43U, 44U, 99U, ~0U}) {
+  for (const uint32_t request : {0U,  19U, 20U, 22U, 23U, 26U, 27U, 28U, 29U, 30U,
+                                 33U, 35U, 39U, 40U, 41U, 42U, 43U, 44U, 99U, ~0U}) {
     CAPTURE(request);
     CHECK(formOf(request) == nullptr);
   }

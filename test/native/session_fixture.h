@@ -116,6 +116,10 @@ class FakeDevice final : public vhost_user::Device {
     const std::lock_guard lock(mutex_);
     return fds_[call].get();
   }
+  std::shared_ptr<const vhost_user::InflightRegion> inflight() {
+    const std::lock_guard lock(mutex_);
+    return inflight_;
+  }
   std::shared_ptr<const MemoryMap> memory() {
     const std::lock_guard lock(mutex_);
     return memory_;
@@ -167,6 +171,12 @@ class FakeDevice final : public vhost_user::Device {
     setups_[index] = setup;
     return status;
   }
+  uint64_t inflightBytes(uint16_t queueSize) const override { return 64 + 16ULL * queueSize; }
+  void setInflight(std::shared_ptr<const vhost_user::InflightRegion> region) override {
+    (void)record("setInflight " + std::to_string(region->queueCount()));
+    const std::lock_guard lock(mutex_);
+    inflight_ = std::move(region);
+  }
   Status startRing(uint16_t index, const vhost_user::RingSetup& setup, UniqueFd kick) override {
     const std::string call = "startRing " + std::to_string(index);
     Status status = record(call);
@@ -202,6 +212,7 @@ class FakeDevice final : public vhost_user::Device {
     notifier_ = nullptr;
     memory_.reset();
     log_.reset();
+    inflight_.reset();
     fds_.clear();
   }
 
@@ -234,6 +245,7 @@ class FakeDevice final : public vhost_user::Device {
   std::map<std::string, UniqueFd> fds_;
   std::shared_ptr<const MemoryMap> memory_;
   std::shared_ptr<const DirtyLog> log_;
+  std::shared_ptr<const vhost_user::InflightRegion> inflight_;
   vhost_user::ConfigNotifier* notifier_ = nullptr;
 };
 

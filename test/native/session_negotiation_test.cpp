@@ -6,8 +6,8 @@ namespace {
 using Calls = std::vector<std::string>;
 
 constexpr uint64_t kOwnFeatures = feature::kMultiqueue | feature::kLogShmfd | feature::kReplyAck |
-                                  feature::kBackendReq | feature::kResetDevice |
-                                  feature::kConfigureMemSlots;
+                                  feature::kBackendReq | feature::kInflightShmfd |
+                                  feature::kResetDevice | feature::kConfigureMemSlots;
 
 TEST_CASE("session: the device's features are offered together with vhost's own") {
   FakeDevice device;

@@ -213,8 +213,36 @@ Result<QueueWorker*> Attachment::startedWorker(uint16_t index) {
   return workers_[group].get();
 }
 
+Result<virtio::RingParameters> Attachment::parametersOf(uint16_t index,
+                                                        const vhost_user::RingSetup& setup) const {
+  virtio::RingParameters parameters{.addresses = {.descriptor = setup.descriptorAddr,
+                                                  .available = setup.availableAddr,
+                                                  .used = setup.usedAddr},
+                                    .size = setup.size,
+                                    .base = setup.base,
+                                    .packed = model_->negotiated(virtio::kFeaturePacked),
+                                    .eventIndex = model_->negotiated(virtio::kFeatureEventIndex)};
+  if (!inflight_) return parameters;
+  if (index >= inflight_->queueCount())
+    return Error{EINVAL, "the inflight region has no place for queue " + std::to_string(index)};
+  // QEMU asks for as many descriptors as it offers (128), and SeaBIOS makes rings of 256.
+  if (setup.size > inflight_->queueSize()) return parameters;
+  // The features can have changed since it was given.
+  if (inflight_->bytesPerQueue() < inflightBytes(inflight_->queueSize()))
+    return Error{EINVAL, "the inflight region is made for the other layout of rings"};
+  parameters.inflight = std::shared_ptr<std::byte>(inflight_, inflight_->queue(index));
+  parameters.inflightEntries = inflight_->queueSize();
+  return parameters;
+}
+
+uint64_t Attachment::inflightBytes(uint16_t queueSize) const {
+  return virtio::inflightBytes(model_->negotiated(virtio::kFeaturePacked), queueSize);
+}
+
 Status Attachment::startRing(uint16_t index, const vhost_user::RingSetup& setup, UniqueFd kick) {
   if (!map_) return Error{EINVAL, "the ring starts before any memory was shared"};
+  const auto parameters = parametersOf(index, setup);
+  if (!parameters) return parameters.error();
   noteLog(index, setup);
   auto worker = startedWorker(index);
   if (!worker) return worker.error();
@@ -224,14 +252,7 @@ Status Attachment::startRing(uint16_t index, const vhost_user::RingSetup& setup,
   Status outcome;
   (*worker)->call([&] {
     auto queue = std::make_unique<virtio::Virtqueue>(index, counters_[index]);
-    outcome = queue->attach(*(*worker)->epoch(),
-                            {.addresses = {.descriptor = setup.descriptorAddr,
-                                           .available = setup.availableAddr,
-                                           .used = setup.usedAddr},
-                             .size = setup.size,
-                             .base = setup.base,
-                             .packed = model_->negotiated(virtio::kFeaturePacked),
-                             .eventIndex = model_->negotiated(virtio::kFeatureEventIndex)});
+    outcome = queue->attach(*(*worker)->epoch(), *parameters);
     if (!outcome) return true;
     queue->setKick(std::move(kick));
     queue->setCall(duplicate(ring.call));
@@ -355,6 +376,7 @@ void Attachment::disconnected() {
   map_.reset();
   log_.reset();
   logsAll_ = false;
+  inflight_.reset();
   model_->reset();
 }
 

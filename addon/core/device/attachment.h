@@ -74,6 +74,8 @@ class Attachment final : private vhost_user::Device {
   Status serve(vhost_user::Channel channel);
   QueueWorker* worker(uint16_t index) { return workers_[index % workers_.size()].get(); }
   Result<QueueWorker*> startedWorker(uint16_t index);
+  Result<virtio::RingParameters> parametersOf(uint16_t index,
+                                              const vhost_user::RingSetup& setup) const;
   Status checkRingsWithin(const MemoryMap& map);
   enum class Waiting { kMayGoOn, kGivenUp };
   /// Returns the base. `waiting`: requests that are held at an access fence.
@@ -90,6 +92,10 @@ class Attachment final : private vhost_user::Device {
   Status setFeatures(uint64_t features) override;
   Status setMemory(std::shared_ptr<const MemoryMap> map) override;
   Status setLog(std::shared_ptr<const DirtyLog> log) override;
+  uint64_t inflightBytes(uint16_t queueSize) const override;
+  void setInflight(std::shared_ptr<const vhost_user::InflightRegion> region) override {
+    inflight_ = std::move(region);
+  }
   Status startRing(uint16_t index, const vhost_user::RingSetup& setup, UniqueFd kick) override;
   Result<uint32_t> stopRing(uint16_t index) override;
   Status setRingLog(uint16_t index, const vhost_user::RingSetup& setup) override;
@@ -124,6 +130,7 @@ class Attachment final : private vhost_user::Device {
   std::shared_ptr<const DirtyLog> log_;
   bool logsAll_ = false;
   Admission admission_;
+  std::shared_ptr<const vhost_user::InflightRegion> inflight_;
   EventFd stop_;
   std::thread thread_;
 };

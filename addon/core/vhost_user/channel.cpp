@@ -41,6 +41,25 @@ void collectFds(msghdr& received, std::vector<UniqueFd>& fds) {
   }
 }
 
+/// Sends what fits of `bytes`, with `fd` unless it is -1.
+ssize_t sendSome(int socket, std::span<const std::byte> bytes, int fd) {
+  iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  alignas(cmsghdr) std::byte control[CMSG_SPACE(sizeof fd)] = {};
+  if (fd >= 0) {
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    cmsghdr* rights = CMSG_FIRSTHDR(&message);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(sizeof fd);
+    std::memcpy(CMSG_DATA(rights), &fd, sizeof fd);
+  }
+  return ::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 }  // namespace
 
 Result<Channel::Received> Channel::receive(Message& message, int stopFd) {
@@ -100,7 +119,7 @@ Result<Channel::Filled> Channel::fill(std::span<std::byte> bytes, std::vector<Un
   return Filled::kAll;
 }
 
-Status Channel::reply(uint32_t request, std::span<const std::byte> payload, int stopFd) {
+Status Channel::reply(uint32_t request, std::span<const std::byte> payload, int stopFd, int fd) {
   MessageHeader header{request, MessageHeader::kVersion | MessageHeader::kReply,
                        static_cast<uint32_t>(payload.size())};
   std::array<std::byte, sizeof header + kMaxReplyPayload> message;
@@ -109,10 +128,10 @@ Status Channel::reply(uint32_t request, std::span<const std::byte> payload, int 
 
   std::span<const std::byte> rest(message.data(), sizeof header + payload.size());
   while (!rest.empty()) {
-    const ssize_t sent =
-        ::send(socket_.get(), rest.data(), rest.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t sent = sendSome(socket_.get(), rest, fd);
     if (sent >= 0) {
       rest = rest.subspan(static_cast<size_t>(sent));
+      fd = -1;  // it went with the first byte
     } else if (errno == EAGAIN) {
       if (waitFor(socket_.get(), POLLOUT, stopFd) == WaitResult::kStopped)
         return Error{ECANCELED, "stopped while a reply was being sent"};

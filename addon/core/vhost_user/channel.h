@@ -28,9 +28,10 @@ class Channel {
   /// the end of the stream within a message. The stream can't be used after an error.
   Result<Received> receive(Message& message, int stopFd);
 
-  /// Sends the reply to `request`; `payload` has at most kMaxReplyPayload bytes. Errors: send(2)'s
-  /// (EPIPE: the peer closed), ECANCELED when stopped before all was sent.
-  Status reply(uint32_t request, std::span<const std::byte> payload, int stopFd);
+  /// Sends the reply to `request`; `payload` has at most kMaxReplyPayload bytes, `fd` goes along
+  /// unless it is -1. Errors: sendmsg(2)'s (EPIPE: the peer closed), ECANCELED when stopped before
+  /// all was sent.
+  Status reply(uint32_t request, std::span<const std::byte> payload, int stopFd, int fd = -1);
 
  private:
   enum class Filled { kAll, kNothing, kCutShort, kStopped };

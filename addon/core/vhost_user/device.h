@@ -9,6 +9,7 @@
 #include "core/base/unique_fd.h"
 #include "core/memory/dirty_log.h"
 #include "core/memory/memory_map.h"
+#include "core/vhost_user/inflight_region.h"
 
 namespace holdfast::vhost_user {
 
@@ -70,6 +71,13 @@ class Device {
   /// SET_LOG_BASE: where writes are marked from now on, if kLogAllBit or a ring's flag ask for it.
   /// Without any log nothing is marked.
   virtual Status setLog(std::shared_ptr<const DirtyLog> log) = 0;
+
+  /// Bytes of an inflight region that one queue takes, for rings of up to `queueSize` descriptors
+  /// and the features acknowledged.
+  virtual uint64_t inflightBytes(uint16_t queueSize) const = 0;
+  /// SET_INFLIGHT_FD: rings that are started from now on note there what they take, and begin with
+  /// what was left in it. A ring that is larger than those it was made for does without.
+  virtual void setInflight(std::shared_ptr<const InflightRegion> region) = 0;
 
   /// Starts processing, which looks at the ring at once: a restarted back end's front end doesn't
   /// kick again for what is there. The ring's three parts must lie in the current map, else an

@@ -39,6 +39,8 @@ enum class Request : uint32_t {
   kSetBackendReqFd = 21,
   kGetConfig = 24,
   kSetConfig = 25,
+  kGetInflightFd = 31,
+  kSetInflightFd = 32,
   kResetDevice = 34,
   kGetMaxMemSlots = 36,
   kAddMemReg = 37,
@@ -55,6 +57,7 @@ enum ProtocolFeature : uint64_t {
   kReplyAck = 1ULL << 3,
   kBackendReq = 1ULL << 5,
   kConfig = 1ULL << 9,
+  kInflightShmfd = 1ULL << 12,
   kResetDeviceFeature = 1ULL << 13,
   kConfigureMemSlots = 1ULL << 15,
 };
@@ -107,6 +110,9 @@ struct LogDescription {
 };
 static_assert(sizeof(LogDescription) == 16);
 
+/// virtio 1.4, 2.7 and 2.8: "The maximum Queue Size value is 32768".
+inline constexpr uint32_t kMaxRingSize = 32768;
+
 /// The number of SET_VRING_KICK, _CALL and _ERR: the queue, and whether a descriptor comes along.
 inline constexpr uint64_t kVringNoFd = 1ULL << 8;
 
@@ -131,6 +137,17 @@ struct ConfigHeader {
   uint32_t flags = 0;
 };
 static_assert(sizeof(ConfigHeader) == 12);
+
+/// GET_INFLIGHT_FD and SET_INFLIGHT_FD. Four bytes of padding may follow on the wire.
+struct InflightDescription {
+  static constexpr uint32_t kBytes = 20;
+
+  uint64_t mmapSize = 0;
+  uint64_t mmapOffset = 0;
+  uint16_t queueCount = 0;
+  uint16_t queueSize = 0;  // descriptors
+};
+static_assert(sizeof(InflightDescription) == InflightDescription::kBytes + 4);
 
 /// Bytes of config space that the protocol can address ("Virtio device config space").
 inline constexpr size_t kMaxConfigSize = 256;

@@ -10,8 +10,6 @@
 namespace holdfast::vhost_user {
 namespace {
 
-/// virtio 1.4, 2.7 and 2.8: "The maximum Queue Size value is 32768".
-constexpr uint32_t kMaxRingSize = 32768;
 /// A split ring's base is its 16-bit available index.
 constexpr uint32_t kMaxSplitBase = 0xffff;
 

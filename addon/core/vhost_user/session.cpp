@@ -11,8 +11,8 @@ namespace holdfast::vhost_user {
 namespace {
 
 /// What this back end can do for any device.
-constexpr uint64_t kOwnProtocolFeatures =
-    kMultiqueue | kReplyAck | kBackendReq | kResetDeviceFeature | kConfigureMemSlots;
+constexpr uint64_t kOwnProtocolFeatures = kMultiqueue | kReplyAck | kBackendReq | kInflightShmfd |
+                                          kResetDeviceFeature | kConfigureMemSlots;
 
 constexpr uint64_t kAcknowledged = 0;
 constexpr uint64_t kRefused = 1;
@@ -96,7 +96,8 @@ Status Session::serveMessage(Message& message, int stopFd) {
   if (!wasRunning && rings_.anyRunning()) announcementDue_ = true;
 
   if (form->hasReply)
-    return channel_.reply(request, std::span(reply.payload).first(reply.size), stopFd);
+    return channel_.reply(request, std::span(reply.payload).first(reply.size), stopFd,
+                          reply.fd.get());
   if (wantsAcknowledgement(message)) return channel_.reply(request, bytesOf(kAcknowledged), stopFd);
   return {};
 }
@@ -165,6 +166,10 @@ Status Session::handle(Message& message, Reply& reply) {
     }
     case Request::kSetConfig:
       return config_.write(message);
+    case Request::kGetInflightFd:
+      return makeInflight(message, reply);
+    case Request::kSetInflightFd:
+      return useInflight(message);
     default:
       return handleRing(message, reply);
   }
@@ -242,6 +247,42 @@ Status Session::openBackendChannel(Message& message) {
 Status Session::resetDevice() {
   if (Status reset = rings_.reset(); !reset) return reset;
   return device_.resetDevice();
+}
+
+Result<InflightDescription> Session::readInflight(const Message& message) const {
+  const auto description = message.read<InflightDescription>();
+  if (description.queueCount == 0 || description.queueCount > device_.maxQueues())
+    return Error{EINVAL, "it is for " + std::to_string(description.queueCount) +
+                             " queues, and there are " + std::to_string(device_.maxQueues())};
+  if (description.queueSize == 0 || description.queueSize > kMaxRingSize)
+    return Error{EINVAL, "it is for rings of " + std::to_string(description.queueSize) +
+                             " descriptors, not one up to " + std::to_string(kMaxRingSize)};
+  return description;
+}
+
+Status Session::makeInflight(const Message& message, Reply& reply) {
+  auto description = readInflight(message);
+  if (!description) return description.error();
+  description->mmapSize = device_.inflightBytes(description->queueSize) * description->queueCount;
+  description->mmapOffset = 0;
+  auto file = InflightRegion::create(description->mmapSize);
+  if (!file) return file.error();
+  reply.fd = std::move(*file);
+  // QEMU takes an answer of no other size than its own question's.
+  reply.set(bytesOf(*description).first(message.header.size));
+  return {};
+}
+
+Status Session::useInflight(Message& message) {
+  const auto description = readInflight(message);
+  if (!description) return description.error();
+  if (message.fds.empty()) return Error{EINVAL, "its file descriptor is missing"};
+  auto region =
+      InflightRegion::map(*description, std::move(message.fds.front()),
+                          device_.inflightBytes(description->queueSize), memory_.truncated());
+  if (!region) return region.error();
+  device_.setInflight(std::move(*region));
+  return {};
 }
 
 uint64_t Session::offeredProtocolFeatures() const {

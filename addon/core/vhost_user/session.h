@@ -56,6 +56,7 @@ class Session final : public ConfigNotifier {
   struct Reply {
     std::array<std::byte, kMaxReplyPayload> payload;
     size_t size = 0;
+    UniqueFd fd;
 
     void set(std::span<const std::byte> bytes);
     void setU64(uint64_t value) { set(bytesOf(value)); }
@@ -74,6 +75,10 @@ class Session final : public ConfigNotifier {
   Status setLog(Message& message);
   Status openBackendChannel(Message& message);
   Status resetDevice();
+  Status makeInflight(const Message& message, Reply& reply);
+  Status useInflight(Message& message);
+  /// How many queues and descriptors it is for. Error: none, or more than there can be.
+  Result<InflightDescription> readInflight(const Message& message) const;
 
   uint64_t offeredProtocolFeatures() const;
   bool wantsAcknowledgement(const Message& message) const;

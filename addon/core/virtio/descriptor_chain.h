@@ -19,6 +19,8 @@ struct DescriptorChain {
   uint16_t id = 0;
   /// Descriptors of a packed ring that it takes.
   uint16_t ringDescriptors = 0;
+  /// Of a packed ring: where PackedInflight has it.
+  uint16_t inflightEntry = 0;
   /// The chain can't be served, though it can be given back: a loop, an address that isn't
   /// mapped, too many segments, readable behind writable. What was collected is valid host memory,
   /// but has gaps.

@@ -17,6 +17,29 @@ Status PackedRing::attach(const MemoryMap& map, const RingParameters& parameters
     return Error{0, "the base lies outside the ring of " + std::to_string(size_) + " descriptors"};
   if (Status mapped = remap(map); !mapped) return mapped;
   signalAlways_ = true;
+  return parameters.inflight ? resume(parameters) : Status();
+}
+
+/// Goes on where the notes say, whatever the front end does: QEMU doesn't know a packed ring's
+/// positions when its back end is gone.
+Status PackedRing::resume(const RingParameters& parameters) {
+  inflightMemory_ = parameters.inflight;
+  inflight_ = std::make_unique<PackedInflight>();
+  if (Status attached = inflight_->attach(inflightMemory_.get(), parameters.inflightEntries,
+                                          {descriptors_, size_}, used_);
+      !attached)
+    return attached;
+  left_ = static_cast<uint32_t>(inflight_->left());
+  held_ = inflight_->heldDescriptors();
+  available_ = used_;
+  // Used descriptors that were about to be shown are still there, behind the first: the driver
+  // would find them once that is shown.
+  for (uint32_t i = 0; i < held_; ++i) {
+    const auto flags = flagsAt(available_);
+    if ((flags.load(std::memory_order_relaxed) & PackedPosition::kFlags) == available_.usedFlags())
+      flags.store(available_.availableFlags(), std::memory_order_relaxed);
+    available_.advance(1, size_);
+  }
   return {};
 }
 
@@ -48,8 +71,8 @@ Status PackedRing::remap(const MemoryMap& map) {
   return {};
 }
 
-uint16_t PackedRing::available() const {
-  uint16_t chains = 0;
+uint32_t PackedRing::available() const {
+  uint32_t chains = left_;
   PackedPosition position = available_;
   for (uint32_t i = held_; i < size_ && isAvailable(position); ++i) {
     const uint16_t flags = flagsAt(position).load(std::memory_order_relaxed);
@@ -67,7 +90,8 @@ bool PackedRing::hasBacklog(uint16_t count) const {
 }
 
 Pop PackedRing::pop(const MemoryMap& map, DescriptorChain& chain) {
-  if (!hasAvailable()) return Pop::kEmpty;
+  if (left_ > 0) return popLeft(map, chain);
+  if (!isAvailable(available_)) return Pop::kEmpty;
   chain.reset();
   ChainWalker walker(map, cachedRegion_);
   PackedPosition position = available_;
@@ -75,13 +99,25 @@ Pop PackedRing::pop(const MemoryMap& map, DescriptorChain& chain) {
     PackedDescriptor descriptor;
     std::memcpy(&descriptor, descriptors_ + position.index, sizeof descriptor);
     const bool more = walker.add(descriptor, chain);
+    if (inflight_) inflight_->note(descriptor);
     position.advance(1, size_);
     if (more) continue;
     available_ = position;
     held_ = held;
+    if (inflight_) chain.inflightEntry = inflight_->begin();
     return Pop::kChain;
   }
   return Pop::kBroken;
+}
+
+Pop PackedRing::popLeft(const MemoryMap& map, DescriptorChain& chain) {
+  --left_;
+  const PackedInflight::Left& left = inflight_->takeLeft();
+  chain.reset();
+  ChainWalker walker(map, cachedRegion_);
+  for (const PackedDescriptor& descriptor : left.descriptors) (void)walker.add(descriptor, chain);
+  chain.inflightEntry = left.entry;
+  return Pop::kChain;
 }
 
 void PackedRing::push(const DescriptorChain& chain, uint32_t length) {
@@ -97,6 +133,7 @@ void PackedRing::push(const DescriptorChain& chain, uint32_t length) {
   } else {
     flagsAt(used_).store(flags, std::memory_order_release);
   }
+  if (inflight_) inflight_->end(chain.inflightEntry);
   unpublished_ += chain.ringDescriptors;
   ++unsignalled_;
   unsignalledDescriptors_ += chain.ringDescriptors;
@@ -105,7 +142,9 @@ void PackedRing::push(const DescriptorChain& chain, uint32_t length) {
 
 void PackedRing::publish() {
   if (unpublished_ == 0) return;
+  if (inflight_) inflight_->announceBatch(used_);
   flagsAt(firstUnpublished_).store(firstFlags_, std::memory_order_release);
+  if (inflight_) inflight_->commitBatch();
   held_ -= unpublished_;
   unpublished_ = 0;
 }

@@ -9,6 +9,7 @@
 #include "core/memory/memory_map.h"
 #include "core/virtio/chain_walker.h"
 #include "core/virtio/descriptor_chain.h"
+#include "core/virtio/packed_inflight.h"
 #include "core/virtio/packed_position.h"
 #include "core/virtio/ring_layout.h"
 #include "core/virtio/ring_parameters.h"
@@ -20,7 +21,7 @@ namespace holdfast::virtio {
 class PackedRing {
  public:
   /// Error: no descriptors or more than 32768, a position outside the ring, a part not inside one
-  /// region, or misaligned.
+  /// region, or misaligned; PackedInflight's.
   Status attach(const MemoryMap& map, const RingParameters& parameters);
   /// The same ring in another map, which it lies in.
   Status remap(const MemoryMap& map);
@@ -33,9 +34,9 @@ class PackedRing {
     return available_.encode() | static_cast<uint32_t>(used_.encode()) << 16;
   }
 
-  bool hasAvailable() const { return isAvailable(available_); }
+  bool hasAvailable() const { return left_ > 0 || isAvailable(available_); }
   /// How many chains wait in the ring: looks at each of their descriptors.
-  uint16_t available() const;
+  uint32_t available() const;
   /// Whether about `count` descriptors wait.
   bool hasBacklog(uint16_t count) const;
 
@@ -67,6 +68,8 @@ class PackedRing {
     std::byte* deviceEvent;
   };
   Result<Parts> locate(const MemoryMap& map) const;
+  Status resume(const RingParameters& parameters);
+  Pop popLeft(const MemoryMap& map, DescriptorChain& chain);
 
   std::atomic_ref<uint16_t> flagsAt(const PackedPosition& position) const {
     return std::atomic_ref<uint16_t>(descriptors_[position.index].flags);
@@ -94,6 +97,10 @@ class PackedRing {
   uint32_t unpublished_ = 0;  // descriptors
   uint32_t unsignalled_ = 0;  // chains
   uint32_t unsignalledDescriptors_ = 0;
+  /// Null: nobody keeps notes for us.
+  std::unique_ptr<PackedInflight> inflight_;
+  std::shared_ptr<std::byte> inflightMemory_;
+  uint32_t left_ = 0;  // chains that a back end before us took, and that weren't served yet
   bool eventIndex_ = false;
   bool signalAlways_ = false;
   uint32_t cachedRegion_ = 0;

@@ -41,7 +41,7 @@ class Ring {
   bool hasAvailable() const {
     return with([](const auto& ring) { return ring.hasAvailable(); });
   }
-  uint16_t available() const {
+  uint32_t available() const {
     return with([](const auto& ring) { return ring.available(); });
   }
   bool hasBacklog(uint16_t count) const {

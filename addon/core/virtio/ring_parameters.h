@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 namespace holdfast::virtio {
 
@@ -20,6 +21,10 @@ struct RingParameters {
   /// SET_VRING_BASE: the available index of a split ring, or a packed ring's positions: available
   /// in the lower half, used in the upper one, each with its lap in the highest bit.
   uint32_t base = 0;
+  /// Where the ring notes what it takes, with room for `inflightEntries` descriptors; null:
+  /// nowhere.
+  std::shared_ptr<std::byte> inflight{};
+  uint16_t inflightEntries = 0;
   bool packed = false;
   bool eventIndex = false;  // EVENT_IDX is negotiated
 };

@@ -27,6 +27,19 @@ Status SplitRing::attach(const MemoryMap& map, const RingParameters& parameters)
   // The used index is the device's own, but it survives in the ring over a reconnect.
   nextUsed_ = signalledUsed_ = loadRelaxed(used_->index);
   signalAlways_ = true;
+  return parameters.inflight ? resume(parameters) : Status();
+}
+
+/// Goes on where the notes say, whatever the front end does: it can't know what was in flight.
+Status SplitRing::resume(const RingParameters& parameters) {
+  inflightMemory_ = parameters.inflight;
+  inflight_ = std::make_unique<SplitInflight>();
+  if (Status attached =
+          inflight_->attach(inflightMemory_.get(), parameters.inflightEntries, size_, nextUsed_);
+      !attached)
+    return attached;
+  left_ = static_cast<uint32_t>(inflight_->left());
+  lastAvailable_ = static_cast<uint16_t>(nextUsed_ + left_);
   return {};
 }
 
@@ -60,12 +73,19 @@ Status SplitRing::remap(const MemoryMap& map) {
 }
 
 Pop SplitRing::pop(const MemoryMap& map, DescriptorChain& chain) {
-  const uint16_t waiting = available();
-  if (waiting == 0) return Pop::kEmpty;
-  if (waiting > size_) return Pop::kBroken;
-  const uint16_t head = loadRelaxed(available_->ring[lastAvailable_ & (size_ - 1)]);
-  if (head >= size_) return Pop::kBroken;
-  ++lastAvailable_;
+  uint16_t head;
+  if (left_ > 0) {
+    --left_;
+    head = inflight_->takeLeft();
+  } else {
+    const uint16_t count = waiting();
+    if (count == 0) return Pop::kEmpty;
+    if (count > size_) return Pop::kBroken;
+    head = loadRelaxed(available_->ring[lastAvailable_ & (size_ - 1)]);
+    if (head >= size_) return Pop::kBroken;
+    ++lastAvailable_;
+    if (inflight_) inflight_->begin(head);
+  }
   chain.reset();
   chain.id = head;
   ChainWalker(map, cachedRegion_).walk(descriptors_, size_, head, chain);

@@ -10,6 +10,7 @@
 #include "core/virtio/descriptor_chain.h"
 #include "core/virtio/ring_layout.h"
 #include "core/virtio/ring_parameters.h"
+#include "core/virtio/split_inflight.h"
 
 namespace holdfast::virtio {
 
@@ -17,7 +18,8 @@ namespace holdfast::virtio {
 /// everything the driver can change is read once per decision.
 class SplitRing {
  public:
-  /// Error: size not a power of two up to 32768, a part not inside one region, or misaligned.
+  /// Error: size not a power of two up to 32768, a part not inside one region, or misaligned;
+  /// SplitInflight's.
   Status attach(const MemoryMap& map, const RingParameters& parameters);
   /// The same ring in another map, which it lies in.
   Status remap(const MemoryMap& map);
@@ -30,9 +32,7 @@ class SplitRing {
 
   bool hasAvailable() const { return available() != 0; }
   /// How many chains wait in the ring; more than its size if the driver's index ran ahead.
-  uint16_t available() const {
-    return static_cast<uint16_t>(loadAvailableIndex() - lastAvailable_);
-  }
+  uint32_t available() const { return waiting() + left_; }
   /// Whether at least `count` chains wait; an estimate that never blocks progress.
   bool hasBacklog(uint16_t count) const { return available() >= count; }
 
@@ -46,10 +46,13 @@ class SplitRing {
     element.id = chain.id;
     element.length = length;
     ++nextUsed_;
+    if (inflight_) inflight_->end(chain.id);
   }
   /// Shows what was pushed to a driver that looks.
   void publish() {
+    if (inflight_) inflight_->announceBatch();
     std::atomic_ref<uint16_t>(used_->index).store(nextUsed_, std::memory_order_release);
+    if (inflight_) inflight_->commitBatch(nextUsed_);
   }
   /// How many elements the driver was not interrupted for or asked about yet.
   uint16_t unsignalled() const { return static_cast<uint16_t>(nextUsed_ - signalledUsed_); }
@@ -75,9 +78,11 @@ class SplitRing {
   };
   Result<Parts> locate(const MemoryMap& map) const;
 
-  uint16_t loadAvailableIndex() const {
-    return std::atomic_ref<uint16_t>(available_->index).load(std::memory_order_acquire);
+  uint16_t waiting() const {
+    const auto index = std::atomic_ref<uint16_t>(available_->index).load(std::memory_order_acquire);
+    return static_cast<uint16_t>(index - lastAvailable_);
   }
+  Status resume(const RingParameters& parameters);
   uint16_t& usedEvent() const { return available_->ring[size_]; }
 
   Descriptor* descriptors_ = nullptr;
@@ -89,6 +94,10 @@ class SplitRing {
   uint16_t lastAvailable_ = 0;
   uint16_t nextUsed_ = 0;
   uint16_t signalledUsed_ = 0;
+  /// Null: nobody keeps notes for us.
+  std::unique_ptr<SplitInflight> inflight_;
+  std::shared_ptr<std::byte> inflightMemory_;
+  uint32_t left_ = 0;  // chains that a back end before us took, and that weren't served yet
   bool eventIndex_ = false;
   bool signalAlways_ = false;
   uint32_t cachedRegion_ = 0;

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "core/base/event_fd.h"
+#include "core/base/status.h"
+#include "core/base/unique_fd.h"
+#include "core/memory/shared_mapping.h"
+#include "core/vhost_user/message.h"
+
+namespace holdfast::vhost_user {
+
+/// Memory that the front end keeps for us over our own end, in which each queue notes what it has
+/// taken from its ring ("Inflight I/O tracking"). It belongs to both sides: what is in it can
+/// change at any time.
+class InflightRegion {
+ public:
+  /// Memory for a front end that has none yet, zeroed; nobody can make it shorter. Errors:
+  /// memfd_create's, ftruncate's and fcntl's.
+  static Result<UniqueFd> create(uint64_t size);
+
+  /// The one that SET_INFLIGHT_FD describes, with `bytesPerQueue` for each queue. Errors: it is too
+  /// small for its queues; SharedMapping's.
+  static Result<std::shared_ptr<const InflightRegion>> map(
+      const InflightDescription& description, UniqueFd fd, uint64_t bytesPerQueue,
+      std::shared_ptr<const EventFd> onTruncated);
+
+  uint16_t queueCount() const { return queueCount_; }
+  /// Most descriptors of a ring that it can keep notes of.
+  uint16_t queueSize() const { return queueSize_; }
+  uint64_t bytesPerQueue() const { return bytesPerQueue_; }
+  /// The part of a queue below queueCount().
+  std::byte* queue(uint16_t index) const { return mapping_->start() + index * bytesPerQueue_; }
+
+ private:
+  InflightRegion(std::unique_ptr<const SharedMapping> mapping,
+                 const InflightDescription& description, uint64_t bytesPerQueue)
+      : mapping_(std::move(mapping)),
+        queueCount_(description.queueCount),
+        queueSize_(description.queueSize),
+        bytesPerQueue_(bytesPerQueue) {}
+
+  std::unique_ptr<const SharedMapping> mapping_;
+  uint16_t queueCount_;
+  uint16_t queueSize_;
+  uint64_t bytesPerQueue_;
+};
+
+}  // namespace holdfast::vhost_user
