@@ -8,7 +8,7 @@ export interface Scenario {
   /** What must be true. */
   name: string;
   /** @returns what was seen: answers, and states as FanOutStage has them, parted by semicolons */
-  run(this: void, stage: FanOutStage): Promise<string>;
+  run: (stage: FanOutStage) => Promise<string>;
   right: string;
 }
 
