@@ -1,6 +1,6 @@
 /** The serial number a guest sees when the user names none. */
 import { createHash } from 'node:crypto';
-import { fstatSync, readFileSync, realpathSync } from 'node:fs';
+import { fstatSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { deviceNumber } from '../util/device-number.js';
 import type { Image } from './image.js';
 
@@ -25,8 +25,29 @@ export function defaultSerial(image: Image): string {
 /** What udev names a device by, such as `naa.6001…`; undefined for an image and for RAM disks. */
 export function deviceIdentity(image: Image): string | undefined {
   if (!image.isBlockDevice) return undefined;
-  const device = `/sys/dev/block/${deviceNumber(fstatSync(image.fd).rdev)}`;
-  return identityFiles.map((file) => readIdentity(`${device}/${file}`)).find((text) => text !== '');
+  return identityOf(`/sys/dev/block/${deviceNumber(fstatSync(image.fd).rdev)}`);
+}
+
+/**
+ * A multipath map is its logical unit, so a guest is shown the same as over one path, on whichever
+ * host; any other map is a device of its own.
+ * @param device its folder in sysfs
+ */
+export function identityOf(device: string): string | undefined {
+  const isMultipath = readIdentity(`${device}/dm/uuid`).startsWith('mpath-');
+  const folders = isMultipath ? [...pathsOf(device), device] : [device];
+  const files = folders.flatMap((folder) => identityFiles.map((file) => `${folder}/${file}`));
+  return files.map(readIdentity).find((text) => text !== '');
+}
+
+/** Folders of the disks below a map. */
+function pathsOf(device: string): string[] {
+  try {
+    const names = readdirSync(`${device}/slaves`).sort();
+    return names.map((name) => `${device}/slaves/${name}`);
+  } catch {
+    return [];
+  }
 }
 
 function readIdentity(path: string): string {

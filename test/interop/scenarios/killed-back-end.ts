@@ -15,7 +15,7 @@ import { useRig } from '../../support/rig.js';
 import { ServeProcess } from '../../support/serve-process.js';
 
 /** How often each guest's back end is killed; issue-sized proofs ask for 100. */
-const rounds = Number(process.env['HOLDFAST_KILL_ROUNDS'] ?? '3');
+const rounds = Number(process.env.HOLDFAST_KILL_ROUNDS ?? '3');
 const minute = 60_000;
 const writers = 32;
 const blocksOfEach = 32;

@@ -1,8 +1,8 @@
-import { closeSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { openImage } from '../../../src/device/image.js';
-import { defaultSerial } from '../../../src/device/serial.js';
+import { defaultSerial, identityOf } from '../../../src/device/serial.js';
 import { scratchFolder } from '../../support/scratch.js';
 
 function serialOf(path: string): string {
@@ -25,4 +25,38 @@ it('has 20 characters and depends on the real path alone', () => {
   expect(serialOf(join(folder, 'link'))).toBe(serial);
   writeFileSync(join(folder, 'a'), 'other content');
   expect(serialOf(join(folder, 'a'))).toBe(serial);
+});
+
+/** A device's folder in sysfs. */
+function sysfs(files: Record<string, string>): string {
+  const folder = scratchFolder();
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), `${text}\n`);
+  }
+  return folder;
+}
+
+const wwid = 'naa.60014051111111122223333444455555';
+
+it.each([
+  [
+    'a multipath map is its logical unit',
+    { 'dm/uuid': 'mpath-360014051111', 'slaves/sda/device/wwid': wwid },
+    wwid,
+  ],
+  ['as over one path', { 'device/wwid': wwid }, wwid],
+  [
+    'a multipath map whose paths are gone',
+    { 'dm/uuid': 'mpath-360014051111' },
+    'mpath-360014051111',
+  ],
+  [
+    'a logical volume is no disk below it',
+    { 'dm/uuid': 'LVM-abc', 'slaves/sda/device/wwid': wwid },
+    'LVM-abc',
+  ],
+  ['a RAM disk has none', { size: '8' }, undefined],
+])('identity: %s', (_, files, identity) => {
+  expect(identityOf(sysfs(files))).toBe(identity);
 });
