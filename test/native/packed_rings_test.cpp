@@ -272,6 +272,22 @@ TEST_CASE("packed ring: a restart goes on at its base, in whichever lap that is"
   }
 }
 
+TEST_CASE("packed ring: base 0 is the second lap, or the start of a ring that was never used") {
+  BlkFixture fixture;
+  auto driver = fixture.driver({.queueSize = 3, .packed = true});
+  frontend::Virtqueue& queue = driver->queue(0);
+  REQUIRE(queue.stop(driver->connection()).ok());
+  REQUIRE(driver->connection().setVringBase(0, 0).ok());  // as user-mode Linux does
+  REQUIRE(driver->connection().setVringKick(0, queue.kickFd()).ok());
+  for (const uint32_t expected : {0U, 0x80008000U, 0U}) {
+    checkServes(*driver);  // three descriptors
+    const auto base = queue.stop(driver->connection());
+    REQUIRE(base.ok());
+    CHECK(*base == expected);
+    REQUIRE(queue.start(driver->connection()).ok());
+  }
+}
+
 TEST_CASE("packed ring: a base outside the ring, or no room for its parts, starts nothing") {
   BlkFixture fixture;
   auto driver = fixture.driver({.packed = true});

@@ -16,8 +16,18 @@ Status PackedRing::attach(const MemoryMap& map, const RingParameters& parameters
   if (available_.index >= size_ || used_.index >= size_)
     return Error{0, "the base lies outside the ring of " + std::to_string(size_) + " descriptors"};
   if (Status mapped = remap(map); !mapped) return mapped;
+  if (parameters.base == 0 && neverUsed()) available_ = used_ = PackedPosition();
   signalAlways_ = true;
   return parameters.inflight ? resume(parameters) : Status();
+}
+
+/// User-mode Linux (7.2) says base 0 of every ring that starts, which is the second lap of a packed
+/// one. A ring that has been through a lap shows it: whatever was used, and what is available in
+/// the second lap, has the flag.
+bool PackedRing::neverUsed() const {
+  for (PackedPosition position; position.wrap; position.advance(1, size_))
+    if (flagsAt(position).load(std::memory_order_relaxed) & PackedDescriptor::kUsed) return false;
+  return true;
 }
 
 /// Goes on where the notes say, whatever the front end does: QEMU doesn't know a packed ring's

@@ -68,6 +68,8 @@ class PackedRing {
     std::byte* deviceEvent;
   };
   Result<Parts> locate(const MemoryMap& map) const;
+  /// Whether the ring is as its driver made it.
+  bool neverUsed() const;
   Status resume(const RingParameters& parameters);
   Pop popLeft(const MemoryMap& map, DescriptorChain& chain);
 
