@@ -200,8 +200,7 @@ TEST_CASE("dirty log, blk: a request that began before LOG_ALL is marked if it e
   guest.memory.remember();
   guest.memory.takeLogged();
 
-  fence->set({.reads = true, .writes = true});
-  serveUntilInterrupted(*guest.driver);
+  serveUntilInterrupted(*guest.driver, 0, [&] { fence->set({.reads = true, .writes = true}); });
   const auto logged = guest.memory.takeLogged();
   CHECK(contains(logged, guest.pagesOf(data)));
   CHECK(contains(logged, guest.memory.changed()));

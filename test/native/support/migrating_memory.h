@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <set>
 #include <vector>
@@ -76,12 +77,15 @@ inline frontend::DriverOptions quietDriver(uint16_t queues, bool packed = false)
           .memorySize = uint64_t{8} << 20};
 }
 
-/// Lets the device serve what is in `queue` until it has interrupted `times` for it, while the
-/// driver writes nothing: what changes meanwhile is the device's doing.
-inline void serveUntilInterrupted(frontend::Driver& driver, uint16_t queue = 0) {
+/// Lets the device serve what is in `queue` until it has interrupted for it, while the driver
+/// writes nothing: what changes meanwhile is the device's doing. `permit` is what it waits for,
+/// too.
+inline void serveUntilInterrupted(
+    frontend::Driver& driver, uint16_t queue = 0, const std::function<void()>& permit = [] {}) {
   pollfd call{driver.queue(queue).callFd(), POLLIN, 0};
   eventfd_t count;
   ::eventfd_read(call.fd, &count);  // of the start
+  permit();
   REQUIRE(driver.connection().setVringEnable(queue, true).ok());
   REQUIRE(::poll(&call, 1, 10'000) == 1);
   // The ring has drained when this is acknowledged.
