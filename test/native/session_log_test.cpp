@@ -8,7 +8,6 @@ namespace {
 
 using Calls = std::vector<std::string>;
 
-constexpr uint64_t kMemory = 0x10000;
 /// Of the session's memory: 16 pages.
 constexpr uint64_t kLogSize = 2;
 
@@ -128,7 +127,7 @@ TEST_CASE("hostile session: a log that is truncated while it is written to ends 
   REQUIRE(run.front().setLogBase({0x1000, 0}, file.get()).ok());
   const auto log = device.log();
   REQUIRE(::ftruncate(file.get(), 0) == 0);
-  log->mark(0, kMemory);  // as a queue worker would
+  log->mark(0, 0x10000);  // all of the memory, as a queue worker would
   CHECK(run.endReason() == "the front end truncated a file of shared memory");
 }
 #endif
