@@ -2,8 +2,10 @@ import { defineConfig } from 'vitest/config';
 
 const minute = 60_000;
 
-// Everything but `unit` starts processes, mounts images or counts fds and threads of the machine,
-// so its files run one after another.
+// `process` counts fds, threads and memory of its processes, `bench` measures: their files run one
+// after another. Virtual machines mostly wait or keep one core busy: two files of those at a time.
+const machines = { maxWorkers: 2, testTimeout: 10 * minute, hookTimeout: 10 * minute };
+
 export default defineConfig({
   test: {
     projects: [
@@ -27,9 +29,7 @@ export default defineConfig({
         test: {
           name: 'interop',
           include: ['test/interop/**/*.test.ts'],
-          fileParallelism: false,
-          testTimeout: 10 * minute,
-          hookTimeout: 10 * minute,
+          ...machines,
         },
       },
       {
@@ -52,9 +52,7 @@ export default defineConfig({
         test: {
           name: 'lab',
           include: ['test/lab/**/*.test.ts'],
-          fileParallelism: false,
-          testTimeout: 10 * minute,
-          hookTimeout: 10 * minute,
+          ...machines,
         },
       },
     ],

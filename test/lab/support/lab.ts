@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
+import { exclusively } from '../../support/file-lock.js';
 import {
   buildLabImages,
   checkout,
@@ -53,11 +54,13 @@ export class Lab {
     this.#holdfast = await packHoldfast(cache);
     const name = `${this.#kernel}-${this.#setup.name}`;
     this.#snapshot = `${cache}/snapshot-${name}-${await this.#key()}`;
-    if (existsSync(this.#snapshot)) return;
-    for (const old of await readdir(cache)) {
-      if (old.startsWith(`snapshot-${name}-`)) await rm(`${cache}/${old}`, { recursive: true });
-    }
-    await this.#makeSnapshot();
+    await exclusively(`${cache}/lock-${name}`, async () => {
+      if (existsSync(this.#snapshot)) return;
+      for (const old of await readdir(cache)) {
+        if (old.startsWith(`snapshot-${name}-`)) await rm(`${cache}/${old}`, { recursive: true });
+      }
+      await this.#makeSnapshot();
+    });
   }
 
   /**
