@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <scsi/sg.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -19,6 +20,7 @@
 #include <thread>
 
 #include "core/io/io_channel.h"
+#include "core/virtio/virtqueue.h"
 
 namespace holdfast::sandbox {
 namespace {
@@ -117,6 +119,27 @@ TEST_CASE("sandbox: a queue thread does I/O on what it has, and opens nothing") 
           std::thread([&] { result = 0; }).join();
           return result;
         }) == 0);
+}
+
+TEST_CASE("sandbox: a queue thread knows an eventfd, which it need not read, from a pipe") {
+  const auto leftAfterDrain = [](int readEnd, int writeEnd) {
+    const uint64_t kick = 1;
+    if (::write(writeEnd, &kick, sizeof kick) != sizeof kick) return 103;
+    return confinedThread(Confined::kQueueThread, [&] {
+      virtio::QueueCounters counters;
+      virtio::Virtqueue queue(0, counters);
+      queue.setKick(UniqueFd(::fcntl(readEnd, F_DUPFD_CLOEXEC, 0)));
+      queue.drainKick();
+      uint64_t left = 0;
+      return ::read(readEnd, &left, sizeof left) == sizeof left ? 1 : 0;
+    });
+  };
+  const UniqueFd event(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  CHECK(leftAfterDrain(event.get(), event.get()) == 1);
+  int ends[2];
+  REQUIRE(::pipe2(ends, O_NONBLOCK | O_CLOEXEC) == 0);
+  const UniqueFd readEnd(ends[0]), writeEnd(ends[1]);
+  CHECK(leftAfterDrain(readEnd.get(), writeEnd.get()) == 0);
 }
 
 TEST_CASE("sandbox: every engine does its work on a queue thread") {

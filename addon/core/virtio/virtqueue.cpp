@@ -1,11 +1,10 @@
 #include "core/virtio/virtqueue.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstddef>
-#include <string>
-#include <string_view>
 
 namespace holdfast::virtio {
 namespace {
@@ -15,11 +14,10 @@ void signalFd(int fd) {
   [[maybe_unused]] const ssize_t written = ::write(fd, &one, sizeof one);
 }
 
-bool isEventFd(int fd) {
-  char target[64] = {};
-  const std::string link = "/proc/self/fd/" + std::to_string(fd);
-  return ::readlink(link.c_str(), target, sizeof target - 1) > 0 &&
-         std::string_view(target).find("[eventfd]") != std::string_view::npos;
+/// A pipe or a socket, which eventfds are not.
+bool fillsUp(int fd) {
+  struct stat file;
+  return ::fstat(fd, &file) == 0 && (S_ISFIFO(file.st_mode) || S_ISSOCK(file.st_mode));
 }
 
 }  // namespace
@@ -56,11 +54,11 @@ void Virtqueue::markWritten(const MapEpoch& epoch, const iovec* iov, uint32_t co
 
 void Virtqueue::setKick(UniqueFd kick) {
   kick_ = std::move(kick);
-  kickIsEventFd_ = kick_ && isEventFd(kick_.get());
+  kickFillsUp_ = kick_ && fillsUp(kick_.get());
 }
 
 void Virtqueue::drainKick() {
-  if (kickIsEventFd_ || !kick_) return;
+  if (!kickFillsUp_) return;
   std::byte bytes[512];
   while (::read(kick_.get(), bytes, sizeof bytes) == sizeof bytes) {
   }

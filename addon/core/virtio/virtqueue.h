@@ -118,7 +118,7 @@ class Virtqueue {
   DirtyLogs logs_;
   UniqueFd kick_, call_, err_;
   unsigned inFlight_ = 0;
-  bool kickIsEventFd_ = true;
+  bool kickFillsUp_ = false;
   bool enabled_ = false;
   bool stopping_ = false;
   bool broken_ = false;
