@@ -1,7 +1,12 @@
 #pragma once
 
+#include <atomic>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <string>
+
+#include "core/base/status.h"
 
 namespace holdfast::virtio {
 
@@ -77,6 +82,17 @@ constexpr uint64_t inflightBytes(bool packed, uint32_t size) {
              : sizeof(SplitInflightHeader) + sizeof(SplitInflightEntry) * uint64_t{size};
   constexpr uint64_t kAlignment = 64;  // libvhost-user's and DPDK's
   return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+/// What was written to a region before is there before what follows: a process can end between any
+/// two instructions. The region outlives it, not the machine, so the compiler's order is enough.
+inline void inOrder() {
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+}
+
+/// A region that no back end can have left like this.
+inline Error damaged(const char* what) {
+  return {EBADMSG, std::string("the inflight region is damaged: ") + what};
 }
 
 }  // namespace holdfast::virtio

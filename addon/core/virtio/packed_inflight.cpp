@@ -7,17 +7,6 @@
 #include <utility>
 
 namespace holdfast::virtio {
-namespace {
-
-void inOrder() {
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-}
-
-Error damaged(const char* what) {
-  return {EBADMSG, std::string("the inflight region is damaged: ") + what};
-}
-
-}  // namespace
 
 Status PackedInflight::attach(std::byte* part, uint16_t entries,
                               std::span<const PackedDescriptor> ring, PackedPosition& used) {

@@ -6,17 +6,6 @@
 #include <utility>
 
 namespace holdfast::virtio {
-namespace {
-
-void inOrder() {
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-}
-
-Error damaged(const char* what) {
-  return {EBADMSG, std::string("the inflight region is damaged: ") + what};
-}
-
-}  // namespace
 
 Status SplitInflight::attach(std::byte* part, uint16_t entries, uint32_t ringSize,
                              uint16_t usedIndex) {

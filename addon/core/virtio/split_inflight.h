@@ -30,9 +30,9 @@ class SplitInflight {
   void begin(uint16_t head) {
     SplitInflightEntry& entry = entries_[head];
     entry.counter = counter_++;
-    std::atomic_signal_fence(std::memory_order_seq_cst);
+    inOrder();
     entry.inflight = 1;
-    std::atomic_signal_fence(std::memory_order_seq_cst);
+    inOrder();
   }
   /// Its used element was written, and will be shown with the batch.
   void end(uint16_t head) { batch_.push_back(head); }
