@@ -24,15 +24,6 @@ export async function openLockedImage(
 }
 
 /**
- * The image of a guest that is to come: the lock is another process's, and is taken when the guest
- * runs here.
- * @throws Failure (image) with what to do.
- */
-export function openIncomingImage({ blkFile, readOnly }: DiskSettings): Image {
-  return openImage(blkFile, readOnly);
-}
-
-/**
  * @param onResize told of a new size, bytes
  * @throws Failure (image) where it can't be served as the settings want
  */

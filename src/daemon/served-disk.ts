@@ -3,7 +3,7 @@ import { fdatasync } from 'node:fs';
 import { promisify } from 'node:util';
 import type { Logger } from 'pino';
 import { defaultSerial, deviceIdentity } from '../device/serial.js';
-import { type Image, refuseClaimedDevice } from '../device/image.js';
+import { type Image, openImage, refuseClaimedDevice } from '../device/image.js';
 import { awaitWriterLock, releaseWriterLock } from '../device/writer-lock.js';
 import type { NativeAddon, NativeDisk, NativeFence } from '../native/addon.js';
 import { usualLimits } from '../pr/coordinator.js';
@@ -15,7 +15,7 @@ import { LogicalUnit } from '../scsi/logical-unit.js';
 import type { MediumOptions } from '../scsi/medium.js';
 import type { ModeSettings } from '../scsi/mode-pages.js';
 import { DeviceDiskReservations } from './device-disk-reservations.js';
-import { openIncomingImage, openLockedImage, openNativeDisk } from './disk.js';
+import { openLockedImage, openNativeDisk } from './disk.js';
 import type { DiskReservations, DiskReservationsOptions } from './disk-reservations.js';
 import { EmulatedDiskReservations } from './emulated-disk-reservations.js';
 import type { DiskSettings } from './serve-options.js';
@@ -83,8 +83,9 @@ export class ServedDisk {
     log: Logger,
     stop: AbortSignal,
   ): Promise<ServedDisk | undefined> {
+    // The lock of an incoming guest's image is another process's, and is taken when the guest runs here.
     const image = incoming
-      ? openIncomingImage(settings)
+      ? openImage(settings.blkFile, settings.readOnly)
       : await openLockedImage(settings, log, stop);
     if (image === undefined) return undefined;
 

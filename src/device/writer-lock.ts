@@ -24,10 +24,9 @@ const consistentRead = 0;
 const write = 1;
 
 const retryMilliseconds = 100;
-const retriesPerReminder = 50;
 /** The guest stands still for as long. */
 const handoverRetryMilliseconds = 10;
-const handoverRetriesPerReminder = 500;
+const reminderMilliseconds = 5_000;
 
 interface LockBytes {
   /** Bytes this mode holds. */
@@ -63,21 +62,14 @@ export function tryWriterLock(fd: number, readOnly: boolean): boolean {
  * @throws Failure (imageInUse) that names the living holder; Failure (image) where the file system
  * has no locks.
  */
-export async function takeWriterLock(
-  image: Image,
-  log: Logger,
-  stop: AbortSignal,
-): Promise<boolean> {
-  for (let attempt = 0; !stop.aborted; attempt++) {
-    if (tryLock(image)) return true;
-    const holders = findLockHolders(image.fd, lockBytes(image.readOnly).contradicting);
+export function takeWriterLock(image: Image, log: Logger, stop: AbortSignal): Promise<boolean> {
+  return lockRepeatedly(image, retryMilliseconds, stop, (attempt) => {
+    const holders = holdersOf(image);
     const [holder] = holders.living;
     if (holder !== undefined) throw imageInUse(image.path, holder);
-    if (attempt % retriesPerReminder === 0) log.warn(waitingMessage(image.path, holders));
-    // Rejects when aborted, which the loop's condition sees.
-    await delay(retryMilliseconds, undefined, { signal: stop }).catch(() => undefined);
-  }
-  return false;
+    if ((attempt * retryMilliseconds) % reminderMilliseconds === 0)
+      log.warn(waitingMessage(image.path, holders));
+  });
 }
 
 /**
@@ -86,25 +78,38 @@ export async function takeWriterLock(
  * @returns false if `stop` was aborted before the lock was had.
  * @throws Failure (image) where the file system has no locks.
  */
-export async function awaitWriterLock(
+export function awaitWriterLock(image: Image, log: Logger, stop: AbortSignal): Promise<boolean> {
+  return lockRepeatedly(image, handoverRetryMilliseconds, stop, (attempt) => {
+    // Not at the first refusal, which is what a migration always meets.
+    if ((attempt * handoverRetryMilliseconds) % reminderMilliseconds !== handoverRetryMilliseconds)
+      return;
+    const holders = holdersOf(image);
+    const [holder] = holders.living;
+    log.info(
+      holder === undefined
+        ? waitingMessage(image.path, holders)
+        : `waiting for ${image.path}: ${describe(holder)} has it`,
+    );
+  });
+}
+
+async function lockRepeatedly(
   image: Image,
-  log: Logger,
+  retryMilliseconds: number,
   stop: AbortSignal,
+  onRefused: (attempt: number) => void,
 ): Promise<boolean> {
   for (let attempt = 0; !stop.aborted; attempt++) {
     if (tryLock(image)) return true;
-    if (attempt % handoverRetriesPerReminder === 1) {
-      const holders = findLockHolders(image.fd, lockBytes(image.readOnly).contradicting);
-      const [holder] = holders.living;
-      log.info(
-        holder === undefined
-          ? waitingMessage(image.path, holders)
-          : `waiting for ${image.path}: ${describe(holder)} has it`,
-      );
-    }
-    await delay(handoverRetryMilliseconds, undefined, { signal: stop }).catch(() => undefined);
+    onRefused(attempt);
+    // Rejects when aborted, which the loop's condition sees.
+    await delay(retryMilliseconds, undefined, { signal: stop }).catch(() => undefined);
   }
   return false;
+}
+
+function holdersOf({ fd, readOnly }: Image): LockHolders {
+  return findLockHolders(fd, lockBytes(readOnly).contradicting);
 }
 
 /** Gives the lock up. Nothing that was submitted through the image may be in the kernel any more. */

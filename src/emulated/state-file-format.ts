@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { guestNexusWithId, type NexusId } from '../pr/nexus.js';
 import type { Sense } from '../pr/sense.js';
 import { formatKey, heldByAllRegistrants, reservationTypes } from '../pr/reservation.js';
+import { StoredSense } from '../pr/stored-sense.js';
 import { type Registration, registrationCapacity, type Reservation } from './reservation-state.js';
 import type { Handover, StoredReservations } from './state-store.js';
 import { checkedBody, type TextFormat, withChecksum } from '../util/checksummed-text.js';
@@ -12,9 +13,6 @@ const format: TextFormat = {
   version: 1,
   noun: 'reservation state file',
 };
-
-const byte = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xff));
-const condition = v.strictObject({ senseKey: byte, asc: byte, ascq: byte });
 
 const Body = v.strictObject({
   generation: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff_ffff)),
@@ -35,7 +33,7 @@ const Body = v.strictObject({
   handover: v.optional(
     v.strictObject({
       legacyHolder: v.nullable(v.string()),
-      attentions: v.record(v.string(), v.array(condition)),
+      attentions: v.record(v.string(), v.array(StoredSense)),
     }),
   ),
 });

@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import type { PrOutCommand } from '../pr/command.js';
 import { reservationTypes } from '../pr/reservation.js';
+import { StoredSense } from '../pr/stored-sense.js';
 import { checkedBody, type TextFormat, withChecksum } from '../util/checksummed-text.js';
 import type { JournalEntry } from './journal.js';
 import { hexInteger, TransportIdFormat } from './transport-id-format.js';
@@ -13,7 +14,6 @@ const entriesMax = 4096;
 
 const Key = hexInteger(16);
 const Count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff_ffff));
-const Byte = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xff));
 const Type = v.picklist(reservationTypes);
 const Text = v.pipe(v.string(), v.maxLength(1024));
 const ScopeAndType = {
@@ -85,7 +85,7 @@ const Body = v.strictObject({
       over: v.boolean(),
     }),
   ),
-  owed: v.optional(v.strictObject({ senseKey: Byte, asc: Byte, ascq: Byte })),
+  owed: v.optional(StoredSense),
 });
 
 export function encodeJournal(entry: JournalEntry): string {
