@@ -32,6 +32,7 @@ Napi::Object toObject(Napi::Env env, const MailboxMessage& message) {
   if (message.header.kind != MailboxKind::kCommand) return object;
   object.Set("cdb", bufferOf(env, message.header.cdb));
   object.Set("dataOut", bufferOf(env, message.dataOut));
+  object.Set("leftOver", message.header.leftOver);
   return object;
 }
 

@@ -1,11 +1,13 @@
 import type { CommandAccess } from '../pr/access.js';
-import type { ReservationCommand } from '../pr/command.js';
+import type { PrOutCommand, ReservationCommand } from '../pr/command.js';
 import { Coordinator, type CoordinatorOptions } from '../pr/coordinator.js';
 import type { LogicalUnitReservations } from '../pr/logical-unit-reservations.js';
 import type { Nexus } from '../pr/nexus.js';
-import type { PrOutcome } from '../pr/outcome.js';
+import { checkCondition, good, type PrOutcome } from '../pr/outcome.js';
+import { logicalUnitTimeOut } from '../pr/sense.js';
 import type { UnitAttentions } from '../pr/unit-attention.js';
 import { permits } from './access.js';
+import { effectIsThere } from './effect.js';
 import { ReservationMachine, type ReservationMachineOptions } from './reservation-machine.js';
 
 export type EmulatedReservationsOptions = ReservationMachineOptions & CoordinatorOptions;
@@ -44,6 +46,13 @@ export class EmulatedReservations implements LogicalUnitReservations {
 
   execute(nexus: Nexus, command: ReservationCommand): Promise<PrOutcome> {
     return this.#coordinator.execute(nexus, command);
+  }
+
+  leftOver(nexus: Nexus, command: PrOutCommand): PrOutcome | undefined {
+    if (effectIsThere(this.#machine.state, nexus.id, command)) return good;
+    // It may have been carried out and undone by what others did since: it must not bring back what
+    // was fenced.
+    return this.#machine.isAsFound ? undefined : checkCondition(logicalUnitTimeOut);
   }
 
   /** Whatever changes, changes here. */

@@ -53,6 +53,8 @@ export class ReservationMachine implements ReservationExecutor {
   readonly #onChange: () => void;
   readonly #attached = new Map<NexusId, AttachedNexus>();
   #state: ReservationState;
+  /** What the process before has left. */
+  #found: ReservationState;
   /** What is being committed: until that is done, a nexus has the access that both states give. */
   #next: ReservationState | undefined;
   readonly #needsHandover: boolean;
@@ -67,12 +69,18 @@ export class ReservationMachine implements ReservationExecutor {
     this.#onStoreFailure = onStoreFailure;
     this.#onChange = onChange ?? (() => undefined);
     this.#state = state;
+    this.#found = state;
   }
 
   /** @throws what `store.load` throws */
   static async open(options: ReservationMachineOptions): Promise<ReservationMachine> {
     const state = options.elsewhere ? initialState : stateFrom(await options.store.load());
     return new ReservationMachine(options, state);
+  }
+
+  /** Nothing has changed since the process before. */
+  get isAsFound(): boolean {
+    return this.#state === this.#found && this.#next === undefined;
   }
 
   /** The settled state. */
@@ -147,6 +155,7 @@ export class ReservationMachine implements ReservationExecutor {
       if (handover !== undefined) unitAttentions.replace(handover.attentions.get(id) ?? []);
     }
     this.#state = state;
+    this.#found = state;
     this.#elsewhere = false;
     this.#refreshFences();
     this.#onChange();

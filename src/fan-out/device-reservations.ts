@@ -117,6 +117,11 @@ export class DeviceReservations implements LogicalUnitReservations {
     return this.#coordinator.execute(nexus, command);
   }
 
+  /** The journal knows the last command. */
+  leftOver(): undefined {
+    return undefined;
+  }
+
   refresh(): Promise<void> {
     return this.audit();
   }

@@ -182,6 +182,8 @@ export interface CommandMessage {
   cdb: Buffer;
   /** What the guest sent, cut to 8 KiB; empty for commands that the data plane would run. */
   dataOut: Buffer;
+  /** A process before took it out of the ring, and may have carried it out. */
+  leftOver: boolean;
 }
 
 /**

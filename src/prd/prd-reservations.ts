@@ -95,6 +95,11 @@ export class PrdReservations implements LogicalUnitReservations {
     return executeRemotely(attached.connection, attached.handle, command);
   }
 
+  /** The daemon's journal knows the last command. */
+  leftOver(): undefined {
+    return undefined;
+  }
+
   /** The daemon tells of changes by itself. */
   refresh(): Promise<void> {
     return Promise.resolve();

@@ -5,7 +5,7 @@
 import type { PrOutCommand } from '../pr/command.js';
 import { preFetch, range10, range16 } from './block-commands.js';
 import { getLbaStatus, readCapacity10, readCapacity16 } from './capacity.js';
-import type { CommandDefinition, LocalCommand, NativeCommand } from './command.js';
+import type { CommandContext, CommandDefinition, LocalCommand, NativeCommand } from './command.js';
 import { inquiry } from './inquiry.js';
 import {
   preventAllowAccess,
@@ -21,6 +21,7 @@ import { prInActions } from './persistent-reserve-in.js';
 import { prOutActions } from './persistent-reserve-out.js';
 import { reportLuns } from './report-luns.js';
 import {
+  leftOverReserveOut,
   legacyReservation,
   persistentReserveIn,
   persistentReserveOut,
@@ -195,8 +196,8 @@ const persistentReservations: readonly CommandDefinition[] = [
       ),
     ),
   ),
-  ...entries(prOutActions).map(([action, code]) =>
-    withServiceAction(
+  ...entries(prOutActions).map(([action, code]) => ({
+    ...withServiceAction(
       local(
         `PERSISTENT RESERVE OUT, ${spelled(action)}`,
         `5f ${hexByte(code)} ${usesScopeAndType.includes(action) ? 'ff' : '00'} 0000 ffffffff 04`,
@@ -205,7 +206,8 @@ const persistentReservations: readonly CommandDefinition[] = [
         ({ reservationActions }) => reservationActions.has(action),
       ),
     ),
-  ),
+    ifLeftOver: (context: CommandContext) => leftOverReserveOut(action, context),
+  })),
 ];
 
 function legacy(name: string, usage: string, action: 'reserve-6' | 'release-6'): LocalCommand {

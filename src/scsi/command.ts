@@ -24,6 +24,8 @@ interface CommandShape {
   /** Runs in spite of a pending unit attention, and leaves it pending (SAM-5 §5.14.1). */
   readonly ignoresUnitAttention: boolean;
   readonly offeredBy: (unit: CommandTarget) => boolean;
+  /** Of one that may not be run twice: the answer to one that was left over, unless it can be run. */
+  readonly ifLeftOver?: (context: CommandContext) => CommandOutcome | undefined;
 }
 
 /** Moves data between guest and medium: the data plane runs it. */
@@ -70,6 +72,8 @@ export interface CommandContext {
   readonly cdb: Cdb;
   readonly dataOut: Buffer;
   readonly luns: readonly number[];
+  /** The process before may have carried it out. */
+  readonly leftOver: boolean;
 }
 
 export type CommandHandler = (context: CommandContext) => CommandOutcome | Promise<CommandOutcome>;

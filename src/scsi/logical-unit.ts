@@ -47,6 +47,8 @@ export interface ScsiRequest {
   readonly dataOut: Buffer;
   /** The LUNs of the target it came to, ascending. */
   readonly luns: readonly number[];
+  /** The process before may have carried it out, and the initiator has no answer to it yet. */
+  readonly leftOver?: boolean;
 }
 
 /**
@@ -85,9 +87,9 @@ export class LogicalUnit implements CommandTarget {
    * @param nexus attached
    */
   async execute(nexus: Nexus, request: ScsiRequest): Promise<ScsiAnswer> {
-    const { dataOut, luns } = request;
+    const { dataOut, luns, leftOver = false } = request;
     const cdb = new Cdb(request.cdb);
-    const outcome = await this.#outcomeOf({ unit: this, nexus, cdb, dataOut, luns });
+    const outcome = await this.#outcomeOf({ unit: this, nexus, cdb, dataOut, luns, leftOver });
     if (outcome === 'natively') return outcome;
     return respond(outcome, this.#settings.descriptorSense ? 'descriptor' : 'fixed');
   }
@@ -108,6 +110,9 @@ export class LogicalUnit implements CommandTarget {
     const found = this.commands.find(cdb);
     if (found.refusal !== undefined) return checkCondition(found.refusal);
     const command = found.value;
+    // First, because a unit attention would say that it was not carried out.
+    const answer = context.leftOver ? command.ifLeftOver?.(context) : undefined;
+    if (answer !== undefined) return answer;
     if (!command.ignoresUnitAttention) {
       const attention = this.reservations.unitAttentions(nexus).take();
       if (attention !== undefined) return checkCondition(attention);

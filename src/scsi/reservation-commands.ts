@@ -31,6 +31,17 @@ export async function persistentReserveOut(
   return encoded(await unit.reservations.execute(nexus, command.value), 0);
 }
 
+/** @returns undefined if the PERSISTENT RESERVE OUT is to be run like any other */
+export function leftOverReserveOut(
+  action: PrOutCommand['action'],
+  { unit, nexus, cdb, dataOut }: CommandContext,
+): CommandOutcome | undefined {
+  const command = decodePrOut(action, cdb, dataOut);
+  if (command.refusal !== undefined) return undefined;
+  const outcome = unit.reservations.leftOver(nexus, command.value);
+  return outcome && encoded(outcome, 0);
+}
+
 /** RESERVE(6) and RELEASE(6) of SPC-2, for the whole logical unit and for the sender only. */
 export async function legacyReservation(
   action: 'reserve-6' | 'release-6',

@@ -12,6 +12,8 @@ export interface TargetRequest {
   readonly lun: Buffer;
   readonly cdb: Uint8Array;
   readonly dataOut: Buffer;
+  /** See `ScsiRequest`. */
+  readonly leftOver?: boolean;
 }
 
 const reportLunsOpcode = 0xa0;
@@ -45,14 +47,14 @@ export class ScsiTarget {
   }
 
   /** Never rejects. */
-  async execute({ lun, cdb, dataOut }: TargetRequest): Promise<ScsiAnswer> {
+  async execute({ lun, cdb, dataOut, leftOver = false }: TargetRequest): Promise<ScsiAnswer> {
     const address = decodeVirtioLun(lun);
     const unit = address.kind === 'logical-unit' ? this.#units.get(address.lun) : undefined;
     const luns = [...this.#units.keys()].sort((a, b) => a - b);
     const answer =
       unit === undefined
         ? respond(executeVacant(address, cdb, luns), 'fixed')
-        : await unit.execute(this.nexus, { cdb, dataOut, luns });
+        : await unit.execute(this.nexus, { cdb, dataOut, luns, leftOver });
     const isGood = answer !== 'natively' && answer.status === scsiStatus.good;
     if (isGood && cdb[0] === reportLunsOpcode) this.#inventoryReported();
     return answer;

@@ -116,6 +116,29 @@ TEST_CASE("inflight, scsi: each queue serves what was left in its own part") {
   }
 }
 
+TEST_CASE("inflight, scsi: the control plane is told which commands may have been carried out") {
+  for (const bool packed : {false, true}) {
+    CAPTURE(packed);
+    ScsiFixture fixture;
+    auto driver = fixture.driver({.numQueues = 3, .packed = packed});
+    frontend::Virtqueue& queue = driver->queue(2);
+    REQUIRE(queue.stop(driver->connection()).ok());
+    const auto lun = frontend::scsiLun(1, 0);
+    const test::CdbBytes testUnitReady(6);
+    auto left = driver->makeRequest(lun, testUnitReady, 0, false);
+    REQUIRE(left.ok());
+    leaveBehind(*driver, 2, frontend::ScsiDriver::chainOf(*left), 1);
+    const auto first = fixture.whileAnswering({.status = 0}, [&] {
+      REQUIRE(queue.start(driver->connection()).ok());
+      REQUIRE(queue.popWait().ok());
+    });
+    CHECK(first.header.leftOver);
+    const auto second = fixture.whileAnswering(
+        {.status = 0}, [&] { test::checkGood(driver->execute(lun, testUnitReady, {}, {})); });
+    CHECK_FALSE(second.header.leftOver);
+  }
+}
+
 TEST_CASE("inflight: nothing is noted once all is answered, over a stop and a start") {
   for (const bool packed : {false, true}) {
     CAPTURE(packed);

@@ -157,8 +157,11 @@ TEST_CASE("inflight: what was taken and not given back is served again, in order
     CHECK(second.ring.hasAvailable());
     CHECK(second.ring.available() == 5);
     std::vector<DescriptorChain> chains(5);
-    for (const uint32_t cookie : {101, 103, 104, 105, 106})
-      CHECK(second.take(chains[cookie == 101 ? 0 : cookie - 102]) == cookie);
+    for (const uint32_t cookie : {101, 103, 104, 105, 106}) {
+      DescriptorChain& chain = chains[cookie == 101 ? 0 : cookie - 102];
+      CHECK(second.take(chain) == cookie);
+      CHECK(chain.leftOver == (cookie < 105));
+    }
     CHECK_FALSE(second.ring.hasAvailable());
     CHECK_FALSE(bench.driver().hasUsed());
     for (size_t i = chains.size(); i-- > 0;) {

@@ -25,6 +25,8 @@ struct MailboxHeader {
   std::array<uint8_t, kLunSize> lun{};
   /// Shorter CDBs are followed by zeros.
   std::array<uint8_t, kCdbSize> cdb{};
+  /// Of a command: a back end before may have carried it out.
+  bool leftOver = false;
 };
 
 /// A message as the control plane takes it.

@@ -135,7 +135,7 @@ void ScsiQueue::start(ScsiRequest& request) {
 }
 
 void ScsiQueue::post(ScsiRequest& request) {
-  MailboxHeader message{.target = request.address.target};
+  MailboxHeader message{.target = request.address.target, .leftOver = request.chain.leftOver};
   std::copy(request.header.lun.begin(), request.header.lun.end(), message.lun.begin());
   std::copy(request.header.cdb.begin(), request.header.cdb.end(), message.cdb.begin());
   // The data of block commands stays here: the control plane only decides whether they may run.

@@ -21,6 +21,8 @@ struct DescriptorChain {
   uint16_t ringDescriptors = 0;
   /// Of a packed ring: where PackedInflight has it.
   uint16_t inflightEntry = 0;
+  /// A back end before took it and left it: what it asks for may have been done already.
+  bool leftOver = false;
   /// The chain can't be served, though it can be given back: a loop, an address that isn't
   /// mapped, too many segments, readable behind writable. What was collected is valid host memory,
   /// but has gaps.
@@ -41,6 +43,7 @@ struct DescriptorChain {
   void reset() {
     id = 0;
     ringDescriptors = 0;
+    leftOver = false;
     malformed = false;
     readableCount = 0;
     count = 0;

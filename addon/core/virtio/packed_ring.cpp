@@ -127,6 +127,7 @@ Pop PackedRing::popLeft(const MemoryMap& map, DescriptorChain& chain) {
   ChainWalker walker(map, cachedRegion_);
   for (const PackedDescriptor& descriptor : left.descriptors) (void)walker.add(descriptor, chain);
   chain.inflightEntry = left.entry;
+  chain.leftOver = true;
   return Pop::kChain;
 }
 

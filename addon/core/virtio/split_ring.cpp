@@ -74,7 +74,8 @@ Status SplitRing::remap(const MemoryMap& map) {
 
 Pop SplitRing::pop(const MemoryMap& map, DescriptorChain& chain) {
   uint16_t head;
-  if (left_ > 0) {
+  const bool leftOver = left_ > 0;
+  if (leftOver) {
     --left_;
     head = inflight_->takeLeft();
   } else {
@@ -88,6 +89,7 @@ Pop SplitRing::pop(const MemoryMap& map, DescriptorChain& chain) {
   }
   chain.reset();
   chain.id = head;
+  chain.leftOver = leftOver;
   ChainWalker(map, cachedRegion_).walk(descriptors_, size_, head, chain);
   return Pop::kChain;
 }

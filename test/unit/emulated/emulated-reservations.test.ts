@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { EmulatedReservations } from '../../../src/emulated/emulated-reservations.js';
-import type { ReservationCommand } from '../../../src/pr/command.js';
+import type { PrOutCommand, ReservationCommand } from '../../../src/pr/command.js';
 import type { Nexus } from '../../../src/pr/nexus.js';
 import type { PrInData } from '../../../src/pr/outcome.js';
 import { reservationsPreempted } from '../../../src/pr/sense.js';
@@ -390,3 +390,27 @@ async function settled(promise: Promise<unknown>): Promise<boolean> {
   await new Promise((resolve) => setImmediate(resolve));
   return (await Promise.race([promise, Promise.resolve(pending)])) !== pending;
 }
+
+describe('a command that the process before took and left', () => {
+  const leftOver = (command: PrOutCommand) => {
+    const outcome = disk.leftOver(a, command);
+    return outcome && textOf(outcome);
+  };
+
+  it('was carried out if that shows, and is a new one if nothing has changed since', async () => {
+    await disk.execute(a, register(0n, 1n, { aptpl: true }));
+    disk = await powerOn();
+    disk.attach(a);
+    expect(leftOver(register(0n, 1n))).toBe('good');
+    expect(leftOver(register(1n, 2n))).toBeUndefined();
+  });
+
+  it('brings nobody back whom others have fenced since', async () => {
+    await disk.execute(a, register(0n, 1n, { aptpl: true }));
+    await disk.execute(b, register(0n, 2n, { aptpl: true }));
+    disk = await powerOn();
+    for (const nexus of [a, b]) disk.attach(nexus);
+    await disk.execute(b, preempt(2n, 1n, undefined));
+    expect(leftOver(register(0n, 1n))).toBe('b/08/01');
+  });
+});

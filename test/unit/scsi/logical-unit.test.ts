@@ -58,6 +58,29 @@ describe('TEST UNIT READY', () => {
   });
 });
 
+describe('a command left over from the process before', () => {
+  const preempt = '5f 04 05 0000 00000018 00';
+  const leftOver = (unit: ReturnType<typeof diskWith>, cdb: string) =>
+    unit.execute(alice, { cdb: bytes(cdb), dataOut: Buffer.alloc(24), luns: [0], leftOver: true });
+
+  it('is answered before a unit attention, if reservations know the answer', async () => {
+    const { reservations, unit, attentions } = rig();
+    attentions.establish(powerOnOrReset);
+    reservations.ofLeftOver = { status: 'good' };
+    expect(verdict(await leftOver(unit, preempt))).toBe('good');
+    expect(reservations.commands).toEqual([]);
+    expect(attentions.pending).toBe(true);
+  });
+
+  it('is like any other otherwise', async () => {
+    const { reservations, unit, attentions } = rig();
+    attentions.establish(powerOnOrReset);
+    expect(verdict(await leftOver(unit, preempt))).toBe('6/29/00');
+    expect(verdict(await leftOver(unit, preempt))).toBe('good');
+    expect(reservations.commands).toHaveLength(1);
+  });
+});
+
 describe('order of checks', () => {
   it('a command that does not exist leaves unit attention and reservations alone', async () => {
     const { reservations, unit, attentions } = rig();

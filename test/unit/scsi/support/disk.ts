@@ -62,6 +62,7 @@ export const plainMedium: MediumOptions = {
 export class ScriptedReservations implements LogicalUnitReservations {
   readonly commands: ReservationCommand[] = [];
   outcome: PrOutcome = good;
+  ofLeftOver: PrOutcome | undefined;
   onRefresh: () => void = () => undefined;
   /** Kinds of access that conflict. */
   conflicting = new Set<CommandAccess>();
@@ -70,6 +71,10 @@ export class ScriptedReservations implements LogicalUnitReservations {
   execute(_nexus: Nexus, command: ReservationCommand): Promise<PrOutcome> {
     this.commands.push(command);
     return Promise.resolve(this.outcome);
+  }
+
+  leftOver(): PrOutcome | undefined {
+    return this.ofLeftOver;
   }
 
   refresh(): Promise<void> {
