@@ -18,7 +18,8 @@ constexpr size_t kReplySize = kScsiSenseSize + sizeof(ScsiTrailer) + 1;
 std::optional<ScsiCommand> ScsiCommand::decode(virtio::DescriptorChain& chain) {
   if (chain.readableCount < 2 || chain.writableBytes < kReplySize) return {};
   iovec* readable = chain.readable();
-  ScsiCommand command{.message = {.lun = {1}, .leftOver = chain.leftOver}, .dataOut = {}};  // target 0, LUN 0
+  ScsiCommand command{.message = {.lun = {1}, .leftOver = chain.leftOver},
+                      .dataOut = {}};  // target 0, LUN 0
   const iovec& cdb = readable[1];
   if (readable[0].iov_len != sizeof(RequestHeader) || cdb.iov_len > command.message.cdb.size())
     return {};
