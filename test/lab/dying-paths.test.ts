@@ -7,10 +7,10 @@ import {
 } from '../support/persistent-reservations.js';
 import { type LabMachine } from './support/lab-machine.js';
 import { labSetups } from './support/lab-setup.js';
-import { registered, targetState } from './support/reservations.js';
+import { asOther, registered, targetState } from './support/reservations.js';
 import { rounds } from './support/rounds.js';
 import { type Answer, maybeExecuted, type ScriptedGuest } from './support/scripted-guest.js';
-import { guestOfMap } from './support/served-map.js';
+import { guestKey as key, guestOfMap, otherKey } from './support/served-map.js';
 import { describeOnKernels } from './support/use-lab.js';
 
 /** What the array shows, whatever the number of paths that show it. */
@@ -18,6 +18,8 @@ interface Reservations {
   /** The guest's, in hexadecimal. */
   key?: 'a1' | 'a2';
   reserved?: true;
+  /** Another host is registered. */
+  other?: true;
 }
 
 interface Case {
@@ -28,11 +30,11 @@ interface Case {
   after: Reservations;
 }
 
-const key = 0xa1n;
 const register: PrOut = { action: 'register', newKey: key };
 const reserve: PrOut = { action: 'reserve', key, type };
 const registered1: Reservations = { key: 'a1' };
 const holds: Reservations = { key: 'a1', reserved: true };
+const contested: Reservations = { ...holds, other: true };
 
 const cases = {
   REGISTER: { prepared: [], command: register, before: {}, after: registered1 },
@@ -61,6 +63,28 @@ const cases = {
     before: holds,
     after: registered1,
   },
+  CLEAR: {
+    prepared: [register, reserve],
+    command: { action: 'clear', key },
+    before: contested,
+    after: {},
+  },
+  PREEMPT: {
+    prepared: [register, reserve],
+    command: { action: 'preempt', key, newKey: otherKey, type },
+    before: contested,
+    after: holds,
+  },
+} satisfies Record<string, Case>;
+
+/** Not on tcm_loop: see README.md. */
+const abortingCases = {
+  'PREEMPT AND ABORT': {
+    prepared: [register, reserve],
+    command: { action: 'preemptAndAbort', key, newKey: otherKey, type },
+    before: contested,
+    after: holds,
+  },
 } satisfies Record<string, Case>;
 
 /** How paths of a set-up die and come back. */
@@ -74,13 +98,19 @@ const offline: Death = {
   comeBack: (path) => `loop_transport ${path} online`,
 };
 
+const silent: Death = {
+  die: (path) => `black_hole 127.0.0.${path}`,
+  comeBack: () => 'heal',
+};
+
 async function arrayShows(host: LabMachine): Promise<Reservations> {
   const { keys, reserved } = await targetState(host);
-  const own = [...new Set(keys)];
+  const own = [...new Set(keys)].filter((each) => each !== 'f1');
   expect(own.length, `one key of the guest's: ${keys.join()}`).toBeLessThanOrEqual(1);
   return {
     ...(own[0] === undefined ? {} : { key: own[0] as 'a1' }),
     ...(reserved ? { reserved } : {}),
+    ...(keys.includes('f1') ? { other: true } : {}),
   };
 }
 
@@ -93,6 +123,7 @@ function meaning(answer: Answer): { executed: boolean; notExecuted: boolean } {
 async function prepare(host: LabMachine, guest: ScriptedGuest, { prepared, before }: Case) {
   await host.run("wait_for '[ $(ready_paths) = 2 ]'");
   for (const command of prepared) expect(await guest.insist(command)).toBe('good');
+  if (before.other) await asOther(host, '--register --param-sark=f1');
   expect(await arrayShows(host)).toEqual(before);
 }
 
@@ -182,6 +213,19 @@ describeOnKernels(
       'what the guest is told is what the array shows, and the path gets the key',
       patience,
       () => allMoments(lab.host, cases, offline),
+    );
+  },
+  ['6.12'],
+);
+
+describeOnKernels(
+  'a portal that falls silent around PREEMPT AND ABORT',
+  labSetups.iscsi,
+  (lab) => {
+    test(
+      'what the guest is told is what the array shows, and the path gets the key',
+      patience,
+      () => allMoments(lab.host, abortingCases, silent),
     );
   },
   ['6.12'],
