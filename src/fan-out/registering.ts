@@ -4,7 +4,7 @@ import { checkCondition, good } from '../pr/outcome.js';
 import { exhausted, givenKey, refusal } from './attempts.js';
 import { registerAnew } from './existing-key.js';
 import { dropLeftover } from './leftovers.js';
-import { repairMove, unregisterMove } from './repair.js';
+import { registerLacking, repairMove, unregisterMove, witnesses } from './repair.js';
 import { isForeign, ownWith, type Situation, usableWith } from './situation.js';
 import { answer, type Move, type Progress, send } from './step.js';
 
@@ -37,11 +37,25 @@ export function registerFirst(
   }
   const made = ownWith(situation, key);
   if (made.length > 0) {
-    // Also beside data that no gate holds: a guest that registers asks for all of its paths.
-    const more = repairMove(situation, given, key, good, 'paused');
-    return dropLeftover(situation, progress, key) ?? more ?? answer(good);
+    return (
+      dropLeftover(situation, progress, key) ?? morePaths(situation, given, key) ?? answer(good)
+    );
   }
   return firstBatch(command, situation, progress) ?? exhausted(progress);
+}
+
+/**
+ * A guest that registers asks for all of its paths: also beside data that no gate holds, and where
+ * another host has its key, since the path that has it already goes as witness for the others.
+ */
+function morePaths(
+  situation: Situation,
+  progress: Progress,
+  key: ReservationKey,
+): Move | undefined {
+  const repair = repairMove(situation, progress, key, good, 'paused');
+  if (repair !== undefined || witnesses(situation, key).length === 0) return repair;
+  return registerLacking(situation, progress, key, good, 'paused');
 }
 
 /** A path that took the key, and has it no longer: PREEMPT removes it from all that had it. */

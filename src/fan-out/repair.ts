@@ -4,7 +4,7 @@
  * PREEMPT removes all of them at once. If the witness is gone afterwards, the path is unregistered.
  * Pure.
  */
-import { good } from '../pr/outcome.js';
+import { good, type PrOutcome } from '../pr/outcome.js';
 import type { ReservationKey } from '../pr/reservation.js';
 import { mayTry } from './attempts.js';
 import { registerAnew } from './existing-key.js';
@@ -45,8 +45,19 @@ export function repairMove(
   const proof = provingMove(situation, progress, key);
   if (proof !== undefined) return proof;
   if (witnesses(situation, key).length === 0) return undoMove(situation, progress, key);
-  if (isForeign(situation, key)) return undefined;
+  return isForeign(situation, key)
+    ? undefined
+    : registerLacking(situation, progress, key, orElse, data);
+}
 
+/** The same for a guest that asks for all of its paths, also where another host has its key. */
+export function registerLacking(
+  situation: Situation,
+  progress: Progress,
+  key: ReservationKey,
+  orElse: PrOutcome,
+  data: DataState,
+): Move | undefined {
   const anew = (proven: boolean) =>
     lacking(situation, key)
       .filter(({ nexusId }) => (nexusId !== undefined) === proven)

@@ -49,6 +49,13 @@ describe('REGISTER', () => {
     expect(world.array.text).toBe('a 0x3 b 0x3');
   });
 
+  it('takes every path, also where another host has the key', async () => {
+    world.other(register(0n, 1n));
+    await world.registered();
+    expect(world.array.text).toBe('a 0x1 b 0x1 f 0x1');
+    expect(await world.fullStatus()).toBe('f 0x1 guest 0x1');
+  });
+
   it('with the same key again is repeated on every path', async () => {
     await world.registered();
     world.array.log.length = 0;
