@@ -11,6 +11,11 @@ import { isUnitAttention, questionsIdentity, stepResultOf } from './step-result.
 const probeTimeoutMs = 500;
 /** An answer that is younger stands for TEST UNIT READY. */
 const answerAgeMaxMs = 1_000;
+/**
+ * A path is known to lead to the logical unit for so long. A LUN that is mapped to another one may
+ * never say so: the kernel and path checkers take its unit attentions up (fencing rules 11 and 16).
+ */
+const identityAgeMaxMs = 1_000;
 /** For one PERSISTENT RESERVE OUT, as libmpathpersist has it. */
 const stepTimeoutMs = 2_000;
 /** For one PERSISTENT RESERVE IN while there is another path to ask. */
@@ -30,8 +35,10 @@ const attentionsMax = 5;
 interface PathRecord {
   readonly state: PathState;
   readonly transport: PathTransport;
-  /** Known to lead to the logical unit, and not questioned since. */
-  identified: boolean;
+  /** When it was known to lead to the logical unit, unless that was questioned since. */
+  identifiedAt: number;
+  /** That it leads elsewhere has been told. */
+  toldOther: boolean;
   answeredAt: number;
 }
 
@@ -107,10 +114,11 @@ export class PathAccess {
   }
 
   /**
-   * Which paths answer now: TEST UNIT READY to all at once.
+   * Which paths answer now, and lead to the logical unit: asked all at once.
    * @param deadline on the clock, milliseconds
    */
   async usable(deadline: number): Promise<Set<PathId>> {
+    for (const record of this.#records.values()) record.identifiedAt = -Infinity;
     const ids = this.ids;
     const ready = await Promise.all(ids.map((id) => this.#ready(id, deadline)));
     return new Set(ids.filter((_, index) => ready[index] !== undefined));
@@ -183,7 +191,13 @@ export class PathAccess {
     const { state, transport } = path;
     const record = this.#records.get(path.id);
     if (record?.state === state && record.transport === transport) return record;
-    const fresh = { state, transport, identified: false, answeredAt: -Infinity };
+    const fresh = {
+      state,
+      transport,
+      identifiedAt: -Infinity,
+      toldOther: false,
+      answeredAt: -Infinity,
+    };
     this.#records.set(path.id, fresh);
     return fresh;
   }
@@ -198,26 +212,33 @@ export class PathAccess {
 
   async #isReady(path: Path, deadline: number): Promise<boolean> {
     const record = this.#follow(path);
-    const now = this.#clock.now();
-    if (record.identified && now - record.answeredAt < answerAgeMaxMs) return true;
     const until = this.#within(probeTimeoutMs, deadline);
+    if (!(await this.#answers(path, record, until))) return false;
+    const age = this.#clock.now() - record.identifiedAt;
+    return age < identityAgeMaxMs || this.#identify(path, record, until);
+  }
+
+  async #answers(path: Path, record: PathRecord, until: number): Promise<boolean> {
+    if (this.#clock.now() - record.answeredAt < answerAgeMaxMs) return true;
     for (let tries = 0; tries < attentionsMax; tries++) {
       const outcome = await this.#tracked(path, path.transport.probe(until));
       if (isUnitAttention(outcome)) continue;
       const result = stepResultOf(outcome).kind;
-      if (result !== 'good' && result !== 'conflict') return false;
-      return record.identified || this.#identify(path, record, until);
+      return result === 'good' || result === 'conflict';
     }
     return false;
   }
 
   async #identify(path: Path, record: PathRecord, until: number): Promise<boolean> {
     const identity = await path.transport.identify(until);
-    if (identity === 'other') {
+    if (identity === 'other' && !record.toldOther) {
+      record.toldOther = true;
       this.#log(`${path.transport.name} leads to another logical unit now: it is not used`);
     }
-    record.identified = identity === 'same';
-    return record.identified;
+    if (identity !== 'same') return false;
+    record.identifiedAt = this.#clock.now();
+    record.toldOther = false;
+    return true;
   }
 
   async #sendOne(send: Send, deadline: number): Promise<SentResult> {
@@ -243,7 +264,7 @@ export class PathAccess {
     const outcome = await running;
     const record = this.#follow(path);
     record.answeredAt = outcome.kind === 'answered' ? this.#clock.now() : -Infinity;
-    if (questionsIdentity(outcome)) record.identified = false;
+    if (questionsIdentity(outcome)) record.identifiedAt = -Infinity;
     return outcome;
   }
 

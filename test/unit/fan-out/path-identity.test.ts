@@ -1,6 +1,6 @@
 /** Paths that lead to another logical unit. */
 import { beforeEach, describe, expect, it } from 'vitest';
-import { register, reserve } from '../emulated/support/commands.js';
+import { register, release, reserve } from '../emulated/support/commands.js';
 import { registrantsOnly } from './support/situations.js';
 import { World } from './support/world.js';
 
@@ -29,6 +29,23 @@ describe('rule 11: the wrong logical unit', () => {
     world.array.log.length = 0;
     expect(await world.run(register(1n, 3n))).toBe('good');
     expect(world.array.log).toEqual(['b register good', 'b preempt good']);
+  });
+
+  it('is looked for before each command, since nothing may say so', async () => {
+    await world.registered();
+    world.path('a').identity = 'other';
+    world.array.log.length = 0;
+    expect(await world.run(reserve(1n, registrantsOnly))).toBe('good');
+    expect(world.array.log).toEqual(['b reserve good']);
+    await world.run(release(1n, registrantsOnly));
+    expect(world.notices.filter((text) => text.includes('another logical unit'))).toHaveLength(1);
+  });
+
+  it('is not asked for reservations either', async () => {
+    await world.registered();
+    for (const name of ['a', 'b']) world.path(name).identity = 'other';
+    await world.pass(2_000);
+    expect(await world.keys()).toEqual([]);
   });
 
   it('is looked for again after a change of state', async () => {

@@ -22,10 +22,13 @@ export class SimulatedClock implements Clock {
     };
   }
 
-  /** Goes on to the next timer and lets it ring; false if there is none up to `until`. */
+  /** Goes on to the next timer and lets it ring; false, at `until`, if there is none up to then. */
   advance(until = Infinity): boolean {
     const [next] = [...this.#timers].toSorted((a, b) => a.at - b.at);
-    if (next === undefined || next.at > until) return false;
+    if (next === undefined || next.at > until) {
+      if (until !== Infinity) this.#now = Math.max(this.#now, until);
+      return false;
+    }
     this.#timers.delete(next);
     this.#now = Math.max(this.#now, next.at);
     next.callback();
