@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import type { Clock } from '../pr/clock.js';
 import { systemClock } from '../pr/clock.js';
 import type { ReservationCommand } from '../pr/command.js';
@@ -15,6 +16,8 @@ import { Ledger } from './ledger.js';
 import { PathAccess } from './path-access.js';
 import { UnsettledCommands } from './unsettled-commands.js';
 
+/** Of the guest's data; by chance no two registrations have the same one. */
+const epochs = 2 ** 32;
 /** Between two audits of something that is not in order, milliseconds. */
 const auditIntervalMs = 1_000;
 
@@ -80,7 +83,7 @@ export class DeviceReservations implements LogicalUnitReservations {
     this.#machine = new DeviceMachine({
       guest,
       access: this.#access,
-      gate: new GateKeeper(gate, ledger.intent?.epoch ?? 0),
+      gate: new GateKeeper(gate, ledger.intent?.epoch ?? randomInt(epochs)),
       ledger,
       unsettled,
       clock,

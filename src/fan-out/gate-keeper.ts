@@ -8,14 +8,18 @@ export class GateKeeper {
   #drained = false;
   #epoch: number;
 
-  /** Closes the gate: whether the guest may write is not known yet. */
+  /**
+   * Closes the gate: whether the guest may write is not known yet.
+   * @param epoch of the guest's registration; without one a number that no registration had
+   */
   constructor(gate: DataGate, epoch: number) {
     this.#gate = gate;
     this.#epoch = epoch;
     gate.close();
+    gate.beginEpoch(String(epoch));
   }
 
-  /** Counts the guest's registrations. */
+  /** Of the guest's registration, 0 to 2^32-1. */
   get epoch(): number {
     return this.#epoch;
   }
@@ -52,7 +56,7 @@ export class GateKeeper {
   /** What passed before and meets a conflict is answered with it. */
   beginEpoch(): void {
     this.#epoch = (this.#epoch + 1) >>> 0;
-    this.#gate.beginEpoch();
+    this.#gate.beginEpoch(String(this.#epoch));
   }
 
   /** @param judged whether a conflict is worth a look: the guest is registered */

@@ -15,6 +15,6 @@ export interface Intent {
   /** Of the reservation that the guest holds. */
   readonly type: ReservationType | undefined;
   readonly holderPath: PathId | undefined;
-  /** Counts the guest's registrations, 0 to 2^32-1. */
+  /** Of the guest's data: another registration has another one. 0 to 2^32-1 */
   readonly epoch: number;
 }

@@ -53,6 +53,12 @@ export class Ledger {
     if (intent !== undefined) this.intent = { ...intent, otherKey: undefined };
   }
 
+  /** The registration that is meant will be of that epoch. */
+  intendEpoch(epoch: number): void {
+    const { intent } = this.#entry;
+    if (intent !== undefined) this.intent = { ...intent, epoch };
+  }
+
   get pending(): PendingCommand | undefined {
     return this.#entry.pending;
   }

@@ -94,6 +94,8 @@ export class Run {
     const prepared = await gate.prepare(move.data, half);
     if (prepared === 'busy') return move.orElse;
     if (prepared === 'refused') return move.orElse === busy ? refused : move.orElse;
+    // A process after this one must not take the epoch before for the one of this registration.
+    if (move.data === 'new-epoch') ledger.intendEpoch(gate.epoch);
     const takeBack = ledger.expect(move.sends, new Set([this.#progress.key, this.#targetKey]));
     try {
       await ledger.save();

@@ -26,8 +26,10 @@ export interface DataGate {
   /**
    * Begins a new epoch: what passed before and meets a conflict is never sent again (fencing
    * rule 3).
+   * @param name of the epoch: a process that goes on with the guest's registration after a crash
+   *   goes on in the epoch of that name, too
    */
-  beginEpoch(): void;
+  beginEpoch(name: string): void;
   /**
    * What becomes of requests that meet RESERVATION CONFLICT at the device: 'judge' lets them wait
    * for a verdict, which `onConflict` asks for; 'answer' gives the guest the conflict at once.

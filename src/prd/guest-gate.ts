@@ -45,7 +45,7 @@ export class GuestGate {
     if (id !== this.#id) return;
     clearTimeout(this.#lease);
     this.#id = undefined;
-    if (epoch !== this.#epoch) this.#gate.beginEpoch();
+    if (epoch !== this.#epoch) this.#gate.beginEpoch(epoch);
     this.#epoch = epoch;
     this.#gate.open();
   }

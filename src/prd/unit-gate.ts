@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { DataGate } from '../pr/data-gate.js';
 import type { DataPath } from './data-path.js';
 
@@ -9,10 +8,8 @@ import type { DataPath } from './data-path.js';
 export class UnitGate implements DataGate {
   onConflict: () => void = () => undefined;
   readonly #map: DataPath | undefined;
-  /** Another daemon knows nothing of this one's epochs. */
-  readonly #instance = randomUUID();
   #attached: DataPath | undefined;
-  #epoch = 0;
+  #epoch = '';
   #closed = false;
   #conflicts: 'judge' | 'answer' = 'judge';
   /** Those that were told to stop since the gate was closed. */
@@ -25,11 +22,6 @@ export class UnitGate implements DataGate {
 
   get holdsAll(): boolean {
     return this.#path !== undefined;
-  }
-
-  /** Names what `beginEpoch` began; never used twice. */
-  get epoch(): string {
-    return `${this.#instance}:${this.#epoch}`;
   }
 
   set conflicts(way: 'judge' | 'answer') {
@@ -51,12 +43,12 @@ export class UnitGate implements DataGate {
 
   open(): void {
     this.#closed = false;
-    for (const path of this.#stopped) path.resume(this.epoch);
+    for (const path of this.#stopped) path.resume(this.#epoch);
     this.#stopped.clear();
   }
 
-  beginEpoch(): void {
-    this.#epoch++;
+  beginEpoch(name: string): void {
+    this.#epoch = name;
   }
 
   /**

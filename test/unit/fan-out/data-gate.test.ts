@@ -51,6 +51,45 @@ describe('rule 3: registration epochs', () => {
   });
 });
 
+async function nextProcess(): Promise<void> {
+  world.kill();
+  await world.start();
+  await world.pass(5_000);
+}
+
+describe('rule 3: epochs of the process that comes after a crash', () => {
+  it('goes on in the one of a registration that stands', async () => {
+    await holding(world);
+    const before = world.gate.name;
+    await nextProcess();
+    expect(world.gate.name).toBe(before);
+  });
+
+  it('begins another where the guest was fenced meanwhile', async () => {
+    await holding(world);
+    const before = world.gate.name;
+    world.other(preempt(2n, 1n, registrantsOnly));
+    await nextProcess();
+    expect(world.gate.name).not.toBe(before);
+  });
+
+  it('knows the one of a registration in the middle of which the crash came', async () => {
+    const before = world.gate.name;
+    let during = before;
+    let journal = world.journal.text;
+    world.path('b').beforeOut = () => {
+      during = world.gate.name;
+      journal = world.journal.text;
+    };
+    await world.registered();
+    expect(during).not.toBe(before);
+    world.path('b').beforeOut = () => undefined;
+    world.journal.text = journal;
+    await nextProcess();
+    expect(world.gate.name).toBe(during);
+  });
+});
+
 describe('data that meets a conflict', () => {
   it('is sent again when a path has been repaired', async () => {
     await holding(world);

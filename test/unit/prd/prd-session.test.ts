@@ -301,7 +301,7 @@ describe('an attached client', () => {
     expect(await drained).toBe(true);
     host.gate?.open();
     expect(await client.notified('resume')).toEqual({ handle, id, epoch });
-    host.gate?.beginEpoch();
+    host.gate?.beginEpoch('another');
     host.gate?.close();
     host.gate?.open();
     expect(await client.notified('resume')).not.toMatchObject({ epoch });

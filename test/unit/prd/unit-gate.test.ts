@@ -12,7 +12,7 @@ function path(name: string, stops = true): DataPath {
   return {
     stop: () => calls.push(`${name} stop`),
     stopped: () => Promise.resolve(stops),
-    resume: () => calls.push(`${name} resume`),
+    resume: (epoch) => calls.push(`${name} resume ${epoch}`.trimEnd()),
     setConflicts: (way) => calls.push(`${name} ${way}`),
   };
 }
@@ -60,18 +60,19 @@ describe('UnitGate', () => {
     gate.close();
     gate.attach(path('client'));
     gate.open();
-    expect(calls.filter((call) => call.endsWith('resume'))).toEqual([
+    expect(calls.filter((call) => call.includes('resume'))).toEqual([
       'map resume',
       'client resume',
     ]);
   });
 
-  it('names epochs apart, also from those of another daemon', () => {
-    const [a, b] = [new UnitGate(undefined), new UnitGate(undefined)];
-    const first = a.epoch;
-    expect(a.epoch).toBe(first);
-    a.beginEpoch();
-    expect(a.epoch).not.toBe(first);
-    expect(b.epoch).not.toBe(first);
+  it('tells the present epoch to whoever it lets go on', () => {
+    const gate = new UnitGate(path('map'));
+    gate.beginEpoch('1');
+    gate.close();
+    gate.attach(path('client'));
+    gate.beginEpoch('2');
+    gate.open();
+    expect(calls.slice(-2)).toEqual(['map resume 2', 'client resume 2']);
   });
 });

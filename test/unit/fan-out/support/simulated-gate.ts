@@ -6,6 +6,8 @@ export class SimulatedGate implements DataGate {
   isOpen = true;
   conflicts: 'judge' | 'answer' = 'answer';
   epoch = 0;
+  /** As it was named. */
+  name = '';
   /** What `drained` answers. */
   drains = true;
   onConflict: () => void = () => undefined;
@@ -34,7 +36,8 @@ export class SimulatedGate implements DataGate {
     }
   }
 
-  beginEpoch(): void {
+  beginEpoch(name: string): void {
+    this.name = name;
     this.epoch += 1;
     this.log.push('epoch');
   }

@@ -52,9 +52,9 @@ export class SimulatedProcess {
           gate.open();
         });
       },
-      beginEpoch: () => {
+      beginEpoch: (name) => {
         alive(() => {
-          gate.beginEpoch();
+          gate.beginEpoch(name);
         });
       },
       set conflicts(way: 'judge' | 'answer') {

@@ -28,6 +28,8 @@ export class FakeHost implements HostDevices, HostDevice {
   readonly log: string[] = [];
   /** Called by every `open` before it goes on. */
   beforeOpen: () => Promise<void> = () => Promise.resolve();
+  /** Of the guest's registration, as the journal has it. */
+  epoch = '1';
   /** Waited for by every close. */
   beforeClose: () => Promise<void> = () => Promise.resolve();
   /** Of the logical unit, while it is open. */
@@ -57,6 +59,7 @@ export class FakeHost implements HostDevices, HostDevice {
     await this.beforeOpen();
     this.opens++;
     this.gate = gate;
+    gate.beginEpoch(this.epoch);
     this.observer = observer;
     const reservations = await EmulatedReservations.open({
       store: new MemoryStore(),
