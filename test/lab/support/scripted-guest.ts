@@ -33,7 +33,8 @@ const patienceMs = 120_000;
 /** Between two tries of a command that is BUSY; milliseconds. */
 const busyMs = 50;
 
-/** VIRTIO_SCSI_T_TMF_LOGICAL_UNIT_RESET */
+/** VIRTIO_SCSI_T_TMF_* */
+const abortTaskSet = 1;
 const logicalUnitReset = 5;
 
 let started = 0;
@@ -110,6 +111,11 @@ export class ScriptedGuest {
   /** LOGICAL UNIT RESET; resolves with VIRTIO_SCSI_S_* when nothing of the guest's is left. */
   resetLogicalUnit(): Promise<number> {
     return this.#initiator.manageTask(logicalUnitReset);
+  }
+
+  /** ABORT TASK SET; resolves in the same way. */
+  abortTaskSet(): Promise<number> {
+    return this.#initiator.manageTask(abortTaskSet);
   }
 
   leave(): Promise<void> {
