@@ -1,7 +1,7 @@
 /// A hostile guest of a virtio-blk disk: anything in the ring, in headers and in its parameters.
 #include "core/blk/blk_device.h"
-#include "core/virtio/ring_layout.h"
 #include "disk_image.h"
+#include "driver.h"
 #include "ring_harness.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -27,7 +27,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                                        .sense = {bytes.begin(), bytes.end()}});
     }
   };
-  RingHarness harness(guest, device, 0, answer);
-  Driver(input, guest).play(harness);
+  RingHarness harness(guest, device, 0, {.afterTurn = answer});
+  Driver(input, guest, harness.packed()).play(harness);
   return 0;
 }

@@ -6,9 +6,7 @@
 #include "core/io/io_channel.h"
 #include "core/memory/map_epoch.h"
 #include "core/virtio/device_model.h"
-#include "core/virtio/ring_layout.h"
 #include "guest.h"
-#include "input.h"
 
 namespace holdfast::fuzz {
 
@@ -24,43 +22,78 @@ class RingHarness {
   /// Both positions at the start of the first lap.
   static constexpr uint32_t kPackedBase = 0x80008000;
 
-  /// Aborts where the ring can't be made. `afterTurn` runs between two turns.
-  RingHarness(
-      Guest& guest, virtio::DeviceModel& model, uint16_t queueIndex,
-      std::function<void()> afterTurn = [] {})
-      : afterTurn_(std::move(afterTurn)), queue_(queueIndex, counters_) {
+  struct Options {
+    /// Runs between two turns.
+    std::function<void()> afterTurn = [] {};
+    /// The queue's part of an inflight region, for kRingSize descriptors; may be null.
+    std::shared_ptr<std::byte> inflight{};
+    /// Of a split ring.
+    uint16_t base = 0;
+    /// To its disk: setting one up takes longer than most runs. Null: one of its own.
+    std::shared_ptr<IoChannel> channel{};
+  };
+
+  /// Aborts where the ring can't be made, unless it was given a region: that may be damaged.
+  RingHarness(Guest& guest, virtio::DeviceModel& model, uint16_t queueIndex, Options options)
+      : afterTurn_(std::move(options.afterTurn)), queue_(queueIndex, counters_) {
     const RegionDescription description{.guestAddr = 0, .size = Guest::kMemorySize};
     auto region = MemoryRegion::map(description, guest.duplicate());
     if (!region) std::abort();
     auto map = MemoryMap().with(*region);
     if (!map) std::abort();
     epoch_ = std::make_unique<MapEpoch>(*map);
-    auto channel = IoChannel::open(model.engine());
-    if (!channel) std::abort();
-    channel_ = std::move(*channel);
+    channel_ = options.channel ? std::move(options.channel) : openChannel(model.engine());
     if (!model.open(*channel_)) std::abort();
     packed_ = model.negotiated(virtio::kFeaturePacked);
-    if (!queue_.attach(*epoch_, {.addresses = {kDescriptors, kAvailable, kUsed},
-                                 .size = kRingSize,
-                                 .base = packed_ ? kPackedBase : 0,
-                                 .packed = packed_,
-                                 .eventIndex = model.negotiated(virtio::kFeatureEventIndex)}))
+    const bool mayBeDamaged = options.inflight != nullptr;
+    const Status attached =
+        queue_.attach(*epoch_, {.addresses = {kDescriptors, kAvailable, kUsed},
+                                .size = kRingSize,
+                                .base = packed_ ? kPackedBase : options.base,
+                                .inflight = std::move(options.inflight),
+                                .inflightEntries = kRingSize,
+                                .packed = packed_,
+                                .eventIndex = model.negotiated(virtio::kFeatureEventIndex)});
+    if (!attached) {
+      if (mayBeDamaged) return;
       std::abort();
+    }
     queue_.setEnabled(true);
     auto handler = model.serve(queue_, *channel_);
     if (!handler) std::abort();
     handler_ = std::move(*handler);
   }
 
+  static std::shared_ptr<IoChannel> openChannel(EngineKind kind) {
+    auto channel = IoChannel::open(kind);
+    if (!channel) std::abort();
+    return std::move(*channel);
+  }
+
   /// Everything that came of it has ended when this is gone.
   ~RingHarness() {
+    if (!handler_) return;
     queue_.stopServing();
     handler_->giveUpWaiting();
     while (queue_.inFlight() > 0) turn();
     handler_.reset();
   }
 
+  /// Serves what is in the ring until all of it has ended.
+  void settle() {
+    turn();
+    while (inFlight() > 0) {
+      channel_->sleep();
+      turn();
+    }
+  }
+
   bool packed() const { return packed_; }
+  /// Not if its inflight region was refused.
+  bool serves() const { return handler_ != nullptr; }
+
+  unsigned inFlight() const { return queue_.inFlight(); }
+  bool broken() const { return queue_.broken(); }
 
   void turn() {
     if (queue_.serving()) handler_->serve(8);
@@ -79,126 +112,8 @@ class RingHarness {
   virtio::QueueCounters counters_;
   virtio::Virtqueue queue_;
   std::unique_ptr<MapEpoch> epoch_;
-  std::unique_ptr<IoChannel> channel_;
+  std::shared_ptr<IoChannel> channel_;
   std::unique_ptr<virtio::QueueHandler> handler_;
-};
-
-/// A driver that the input plays: it makes chains that are nearly right, and writes anything over
-/// them.
-class Driver {
- public:
-  Driver(Input& input, Guest& guest) : input_(input), guest_(guest) {}
-
-  void play(RingHarness& harness) {
-    packed_ = harness.packed();
-    for (int steps = 0; steps < 64 && !input_.empty(); ++steps) {
-      switch (input_.take<uint8_t>() % 8) {
-        case 0:
-          guest_.write(input_.take<uint32_t>(), input_.takeBytes(input_.take<uint8_t>()));
-          break;
-        case 1:
-          guest_.write(input_.upTo(0x1fff), input_.takeBytes(input_.upTo(16)));
-          break;
-        case 2:
-          harness.turn();
-          break;
-        case 3:
-          addChain(true);
-          break;
-        default:
-          addChain(false);
-      }
-    }
-    for (int turns = 0; turns < 16; ++turns) harness.turn();
-  }
-
- private:
-  static constexpr uint64_t kBuffers = 0x2000;
-  static constexpr uint64_t kTables = 0x20000;
-
-  /// A request of up to eight parts, most of them as a driver would have them.
-  void addChain(bool indirect) {
-    const auto count = static_cast<uint16_t>(1 + input_.upTo(7));
-    if (packed_)
-      addPacked(count, indirect);
-    else
-      addSplit(count, indirect);
-  }
-
-  void addSplit(uint16_t count, bool indirect) {
-    using virtio::Descriptor;
-    const uint16_t head = next_ % RingHarness::kRingSize;
-    const uint64_t table = indirect ? tableOf(head) : RingHarness::kDescriptors;
-    for (uint16_t part = 0; part < count; ++part) {
-      const auto slot =
-          static_cast<uint16_t>(indirect ? part : (head + part) % RingHarness::kRingSize);
-      Descriptor descriptor = buffer();
-      if (part + 1 < count) descriptor.flags |= Descriptor::kNext;
-      descriptor.next = static_cast<uint16_t>(slot + 1);
-      put(table + 16 * slot, descriptor);
-    }
-    if (indirect) {
-      const uint64_t place = RingHarness::kDescriptors + 16 * head;
-      put(place, Descriptor{table, 16U * count, Descriptor::kIndirect, 0});
-    }
-    next_ = static_cast<uint16_t>(next_ + (indirect ? 1 : count));
-    put(RingHarness::kAvailable + 4 + 2 * (available_ % RingHarness::kRingSize), head);
-    put(RingHarness::kAvailable + 2, ++available_);
-  }
-
-  void addPacked(uint16_t count, bool indirect) {
-    using virtio::Descriptor;
-    const uint16_t id = next_ % RingHarness::kRingSize;
-    for (uint16_t part = 0; part < count; ++part) {
-      Descriptor descriptor = buffer();
-      if (indirect) {
-        put(tableOf(id) + 16 * part, descriptor);
-      } else {
-        if (part + 1 < count) descriptor.flags |= Descriptor::kNext;
-        putPacked(descriptor, id);
-      }
-    }
-    if (indirect) putPacked({tableOf(id), 16U * count, Descriptor::kIndirect, 0}, id);
-  }
-
-  /// The next one of the ring, available in its lap.
-  void putPacked(const virtio::Descriptor& descriptor, uint16_t id) {
-    using virtio::PackedDescriptor;
-    const bool firstLap = next_ / RingHarness::kRingSize % 2 == 0;
-    const uint16_t lap = firstLap ? PackedDescriptor::kAvailable : PackedDescriptor::kUsed;
-    put(RingHarness::kDescriptors + 16 * (next_ % RingHarness::kRingSize),
-        PackedDescriptor{descriptor.guestAddr, descriptor.length, id,
-                         static_cast<uint16_t>(descriptor.flags | lap)});
-    ++next_;
-  }
-
-  static uint64_t tableOf(uint16_t head) { return kTables + uint64_t{head} * 256; }
-
-  /// With what the device will read there.
-  virtio::Descriptor buffer() {
-    static constexpr uint32_t kLengths[] = {1, 16, 51, 108, 512, 4096, 12288, 65536};
-    const auto choice = input_.take<uint8_t>();
-    virtio::Descriptor descriptor{};
-    descriptor.length = kLengths[choice & 7];
-    descriptor.guestAddr = kBuffers + 512 * input_.upTo(0xff);
-    if (choice & 8) descriptor.flags |= virtio::Descriptor::kWrite;
-    if ((choice & 0xf0) == 0xf0) descriptor.length = input_.take<uint32_t>();
-    if ((choice & 0xf0) == 0xe0) descriptor.guestAddr = input_.take<uint64_t>();
-    if ((choice & 0xf0) == 0xd0) descriptor.flags = input_.take<uint16_t>();
-    if (!(choice & 8)) guest_.write(descriptor.guestAddr, input_.takeBytes(input_.upTo(64)));
-    return descriptor;
-  }
-
-  template <typename Value>
-  void put(uint64_t address, const Value& value) {
-    guest_.write(address, std::span(reinterpret_cast<const uint8_t*>(&value), sizeof value));
-  }
-
-  Input& input_;
-  Guest& guest_;
-  bool packed_ = false;
-  uint16_t next_ = 0;
-  uint16_t available_ = 0;
 };
 
 }  // namespace holdfast::fuzz

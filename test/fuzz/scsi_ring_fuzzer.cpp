@@ -1,8 +1,8 @@
 /// A hostile guest of a virtio-scsi controller: anything in a request, control or event queue, in
 /// CDBs, parameter lists and task management; and a control plane that answers anything.
 #include "core/scsi/scsi_controller.h"
-#include "core/virtio/ring_layout.h"
 #include "disk_image.h"
+#include "driver.h"
 #include "ring_harness.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -39,7 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   };
   // Queue 0 is for task management, 1 for events, 2 for commands, which are most of it.
   const uint16_t queue = choice >> 5 == 0 ? 0 : choice >> 5 == 1 ? 1 : 2;
-  RingHarness harness(guest, controller, queue, answer);
-  Driver(input, guest).play(harness);
+  RingHarness harness(guest, controller, queue, {.afterTurn = answer});
+  Driver(input, guest, harness.packed()).play(harness);
   return 0;
 }
