@@ -3,7 +3,10 @@ import { describeKilledBackEnds, type Moment } from './scenarios/killed-back-end
 
 const anyMoment: Moment[] = ['running', 'connecting', 'stuck'];
 
-describeKilledBackEnds('10', { device: 'blk', packed: false, moments: anyMoment });
-describeKilledBackEnds('10', { device: 'scsi', packed: false, moments: anyMoment });
+for (const device of ['blk', 'scsi'] as const) {
+  for (const packed of [false, true]) {
+    describeKilledBackEnds('10', { device, packed, moments: anyMoment });
+  }
+}
 // It may lose a connection that ends before its rings run, and has no recovery for scsi.
 describeKilledBackEnds('7.2', { device: 'blk', packed: false, moments: ['running', 'stuck'] });

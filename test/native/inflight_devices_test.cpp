@@ -174,9 +174,10 @@ TEST_CASE("inflight, hostile: a region that doesn't fit its rings starts none") 
     CHECK(starts(0));
     CHECK_FALSE(starts(1));
   }
-  SUBCASE("descriptors too few: the ring goes on without notes, as SeaBIOS' does") {
+  SUBCASE("made by another back end for smaller rings: the ring goes on without notes") {
     auto region = frontend::InflightMemory::request(connection, 2, 64);
     REQUIRE(region.ok());
+    region->description().mmapSize = 2 * virtio::inflightBytes(false, 64);
     REQUIRE(region->give(connection).ok());
     REQUIRE(starts(0));
     std::vector<std::byte> data(512);
@@ -184,7 +185,10 @@ TEST_CASE("inflight, hostile: a region that doesn't fit its rings starts none") 
     for (uint64_t i = 0; i < region->description().mmapSize; ++i)
       REQUIRE(region->queue(0)[i] == std::byte{0});
   }
-  SUBCASE("made for split rings, and packed ones negotiated afterwards") {
+  SUBCASE("made by another back end for split rings, and packed ones negotiated afterwards") {
+    auto& region = *driver->inflight();
+    region.description().mmapSize = 2 * virtio::inflightBytes(false, 128);
+    REQUIRE(region.give(connection).ok());
     REQUIRE(connection.setFeatures(driver->features() | 1ULL << frontend::kFeaturePacked).ok());
     REQUIRE(connection.setVringBase(0, 0x80008000).ok());
     CHECK_FALSE(connection.setVringKick(0, driver->queue(0).kickFd()).ok());
@@ -193,5 +197,49 @@ TEST_CASE("inflight, hostile: a region that doesn't fit its rings starts none") 
     reinterpret_cast<virtio::SplitInflightHeader*>(driver->inflight()->queue(0))->version = 7;
     CHECK_FALSE(starts(0));
     CHECK(starts(1));
+  }
+}
+
+TEST_CASE("inflight: QEMU 7.2's vhost-user-scsi asks for it before it tells the rings' layout") {
+  BlkFixture fixture;
+  auto driver = fixture.driver({.numQueues = 2, .packed = true});
+  frontend::Connection& connection = driver->connection();
+  for (uint16_t index = 0; index < 2; ++index) REQUIRE(driver->queue(index).stop(connection).ok());
+  REQUIRE(connection.setFeatures(driver->features() & ~(1ULL << frontend::kFeaturePacked)).ok());
+  auto region = frontend::InflightMemory::request(connection, 2, 128);
+  REQUIRE(region.ok());
+  REQUIRE(region->give(connection).ok());
+  REQUIRE(connection.setFeatures(driver->features()).ok());
+  for (uint16_t index = 0; index < 2; ++index) {
+    const Status started = driver->queue(index).start(connection);
+    REQUIRE_MESSAGE(started.ok(), (started.ok() ? "" : started.error().message));
+  }
+  std::vector<std::byte> data(512);
+  CHECK(*driver->read(0, data) == VIRTIO_BLK_S_OK);
+  const auto* notes = reinterpret_cast<const virtio::PackedInflightHeader*>(region->queue(1));
+  CHECK(notes->version == virtio::kInflightVersion);
+}
+
+TEST_CASE("inflight: QEMU asks for 128 descriptors and has rings of 1024, which are noted") {
+  for (const bool packed : {false, true}) {
+    CAPTURE(packed);
+    BlkFixture fixture;
+    auto driver = fixture.driver({.queueSize = 1024, .packed = packed});
+    frontend::Connection& connection = driver->connection();
+    REQUIRE(driver->queue(0).stop(connection).ok());
+    auto region = frontend::InflightMemory::request(connection, 1, 128);
+    REQUIRE(region.ok());
+    driver->inflight() = std::move(*region);
+    REQUIRE(driver->inflight()->give(connection).ok());
+    REQUIRE(driver->queue(0).start(connection).ok());
+    REQUIRE(driver->queue(0).stop(connection).ok());
+
+    auto request = driver->makeRequest(VIRTIO_BLK_T_IN, 0, 512, true);
+    REQUIRE(request.ok());
+    leaveBehind(*driver, 0, std::array{request->header, request->data, request->status}, 1);
+    // The base that QEMU gives a packed ring after a crash is the one it was started with.
+    REQUIRE(driver->queue(0).start(connection).ok());
+    REQUIRE(driver->queue(0).popWait().ok());
+    CHECK(driver->statusOf(*request) == VIRTIO_BLK_S_OK);
   }
 }

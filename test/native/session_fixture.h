@@ -171,7 +171,9 @@ class FakeDevice final : public vhost_user::Device {
     setups_[index] = setup;
     return status;
   }
-  uint64_t inflightBytes(uint16_t queueSize) const override { return 64 + 16ULL * queueSize; }
+  vhost_user::InflightBytes inflightBytes(uint16_t queueSize) const override {
+    return {.negotiated = 64 + 16ULL * queueSize, .most = 64 + 32ULL * queueSize};
+  }
   void setInflight(std::shared_ptr<const vhost_user::InflightRegion> region) override {
     (void)record("setInflight " + std::to_string(region->queueCount()));
     const std::lock_guard lock(mutex_);

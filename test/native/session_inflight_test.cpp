@@ -18,6 +18,9 @@ namespace {
 constexpr uint64_t kProtocolFeatures = feature::kReplyAck | feature::kInflightShmfd;
 /// Of FakeDevice, for rings of 128.
 constexpr uint64_t kBytesPerQueue = 64 + 16 * 128;
+/// At most, for rings of QEMU's 1024, and for the largest.
+constexpr uint64_t kMadeBytesPerQueue = 64 + 32 * 1024;
+constexpr uint64_t kMostBytesPerQueue = 64 + 32 * 32768;
 
 UniqueFd memoryFile(uint64_t size) {
   UniqueFd file(::memfd_create("inflight", MFD_CLOEXEC));
@@ -38,7 +41,7 @@ TEST_CASE("session, inflight: a region is made, sealed, zeroed, and taken back")
   device.takeCalls();
   auto region = InflightMemory::request(run.front(), 2, 128);
   REQUIRE_MESSAGE(region.ok(), (region.ok() ? "" : region.error().message));
-  CHECK(region->description().mmapSize == 2 * kBytesPerQueue);
+  CHECK(region->description().mmapSize == 2 * kMadeBytesPerQueue);
   CHECK(region->description().mmapOffset == 0);
   CHECK(region->description().queueCount == 2);
   CHECK(region->description().queueSize == 128);
@@ -50,7 +53,7 @@ TEST_CASE("session, inflight: a region is made, sealed, zeroed, and taken back")
   CHECK(device.takeCalls() == std::vector<std::string>{"setInflight 2"});
   const auto taken = device.inflight();
   CHECK(taken->queueSize() == 128);
-  CHECK(taken->queue(1) - taken->queue(0) == ptrdiff_t{kBytesPerQueue});
+  CHECK(taken->queue(1) - taken->queue(0) == ptrdiff_t{kMadeBytesPerQueue});
   *taken->queue(1) = std::byte{0x5a};
   CHECK(*region->queue(1) == std::byte{0x5a});
 }
@@ -111,9 +114,13 @@ TEST_CASE("hostile session, inflight: regions for more than there is, or of less
   CHECK_FALSE(run.front().command(Request::kSetInflightFd, bytesOf(good)).ok());
   CHECK(device.takeCalls().empty());
   CHECK(accepts(run, good, file.get()));
-  // Only what its queues need must be there.
+  CHECK(device.inflight()->bytesPerQueue() == kBytesPerQueue);
+  // Only what its queues can use must be there.
   good.mmapSize = UINT64_MAX;
+  CHECK_FALSE(accepts(run, good, file.get()));
+  REQUIRE(::ftruncate(file.get(), kMostBytesPerQueue * 4) == 0);
   CHECK(accepts(run, good, file.get()));
+  CHECK(device.inflight()->bytesPerQueue() == kMostBytesPerQueue);
 }
 
 TEST_CASE(

@@ -225,18 +225,21 @@ Result<virtio::RingParameters> Attachment::parametersOf(uint16_t index,
   if (!inflight_) return parameters;
   if (index >= inflight_->queueCount())
     return Error{EINVAL, "the inflight region has no place for queue " + std::to_string(index)};
-  // QEMU asks for as many descriptors as it offers (128), and SeaBIOS makes rings of 256.
-  if (setup.size > inflight_->queueSize()) return parameters;
+  const uint16_t entries = virtio::inflightEntries(parameters.packed, inflight_->bytesPerQueue());
   // The features can have changed since it was given.
-  if (inflight_->bytesPerQueue() < inflightBytes(inflight_->queueSize()))
+  if (entries < inflight_->queueSize())
     return Error{EINVAL, "the inflight region is made for the other layout of rings"};
+  // Of a back end that made it as large as it was asked to.
+  if (setup.size > entries) return parameters;
   parameters.inflight = std::shared_ptr<std::byte>(inflight_, inflight_->queue(index));
-  parameters.inflightEntries = inflight_->queueSize();
+  parameters.inflightEntries = entries;
   return parameters;
 }
 
-uint64_t Attachment::inflightBytes(uint16_t queueSize) const {
-  return virtio::inflightBytes(model_->negotiated(virtio::kFeaturePacked), queueSize);
+vhost_user::InflightBytes Attachment::inflightBytes(uint16_t queueSize) const {
+  const bool packed = model_->negotiated(virtio::kFeaturePacked);
+  return {.negotiated = virtio::inflightBytes(packed, queueSize),
+          .most = virtio::inflightBytes(true, queueSize)};
 }
 
 Status Attachment::startRing(uint16_t index, const vhost_user::RingSetup& setup, UniqueFd kick) {

@@ -92,7 +92,7 @@ class Attachment final : private vhost_user::Device {
   Status setFeatures(uint64_t features) override;
   Status setMemory(std::shared_ptr<const MemoryMap> map) override;
   Status setLog(std::shared_ptr<const DirtyLog> log) override;
-  uint64_t inflightBytes(uint16_t queueSize) const override;
+  vhost_user::InflightBytes inflightBytes(uint16_t queueSize) const override;
   void setInflight(std::shared_ptr<const vhost_user::InflightRegion> region) override {
     inflight_ = std::move(region);
   }

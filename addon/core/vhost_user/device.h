@@ -72,9 +72,8 @@ class Device {
   /// Without any log nothing is marked.
   virtual Status setLog(std::shared_ptr<const DirtyLog> log) = 0;
 
-  /// Bytes of an inflight region that one queue takes, for rings of up to `queueSize` descriptors
-  /// and the features acknowledged.
-  virtual uint64_t inflightBytes(uint16_t queueSize) const = 0;
+  /// Bytes of an inflight region that one queue takes, for rings of up to `queueSize` descriptors.
+  virtual InflightBytes inflightBytes(uint16_t queueSize) const = 0;
   /// SET_INFLIGHT_FD: rings that are started from now on note there what they take, and begin with
   /// what was left in it. A ring that is larger than those it was made for does without.
   virtual void setInflight(std::shared_ptr<const InflightRegion> region) = 0;

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <string>
 #include <utility>
@@ -21,14 +22,17 @@ Result<UniqueFd> InflightRegion::create(uint64_t size) {
 }
 
 Result<std::shared_ptr<const InflightRegion>> InflightRegion::map(
-    const InflightDescription& description, UniqueFd fd, uint64_t bytesPerQueue,
-    std::shared_ptr<const EventFd> onTruncated) {
-  if (description.mmapSize / bytesPerQueue < description.queueCount)
+    const InflightDescription& description, UniqueFd fd, uint64_t leastPerQueue,
+    uint64_t mostPerQueue, std::shared_ptr<const EventFd> onTruncated) {
+  constexpr uint64_t kAlignment = alignof(uint64_t);
+  const uint64_t there = description.mmapSize / description.queueCount / kAlignment * kAlignment;
+  if (there < leastPerQueue)
     return Error{EINVAL, "the inflight region of " + std::to_string(description.mmapSize) +
                              " bytes has no room for " + std::to_string(description.queueCount) +
                              " queues of " + std::to_string(description.queueSize)};
-  if (description.mmapOffset % alignof(uint64_t) != 0)
+  if (description.mmapOffset % kAlignment != 0)
     return Error{EINVAL, "the inflight region is misaligned in its file"};
+  const uint64_t bytesPerQueue = std::min(there, mostPerQueue);
   auto mapping = SharedMapping::map("the inflight region", std::move(fd), description.mmapOffset,
                                     bytesPerQueue * description.queueCount, std::move(onTruncated));
   if (!mapping) return mapping.error();

@@ -12,6 +12,12 @@
 
 namespace holdfast::vhost_user {
 
+/// What a queue takes of a region, for rings of some size.
+struct InflightBytes {
+  uint64_t negotiated;  // with the features that are acknowledged
+  uint64_t most;        // whatever they will be
+};
+
 /// Memory that the front end keeps for us over our own end, in which each queue notes what it has
 /// taken from its ring ("Inflight I/O tracking"). It belongs to both sides: what is in it can
 /// change at any time.
@@ -21,15 +27,16 @@ class InflightRegion {
   /// memfd_create's, ftruncate's and fcntl's.
   static Result<UniqueFd> create(uint64_t size);
 
-  /// The one that SET_INFLIGHT_FD describes, with `bytesPerQueue` for each queue. Errors: it is too
-  /// small for its queues; SharedMapping's.
+  /// The one that SET_INFLIGHT_FD describes, of which a queue needs `leastPerQueue` bytes and uses
+  /// `mostPerQueue` if they are there. Errors: it is too small; SharedMapping's.
   static Result<std::shared_ptr<const InflightRegion>> map(
-      const InflightDescription& description, UniqueFd fd, uint64_t bytesPerQueue,
-      std::shared_ptr<const EventFd> onTruncated);
+      const InflightDescription& description, UniqueFd fd, uint64_t leastPerQueue,
+      uint64_t mostPerQueue, std::shared_ptr<const EventFd> onTruncated);
 
   uint16_t queueCount() const { return queueCount_; }
-  /// Most descriptors of a ring that it can keep notes of.
+  /// Descriptors that the front end says a ring has at most.
   uint16_t queueSize() const { return queueSize_; }
+  /// A multiple of eight.
   uint64_t bytesPerQueue() const { return bytesPerQueue_; }
   /// The part of a queue below queueCount().
   std::byte* queue(uint16_t index) const { return mapping_->start() + index * bytesPerQueue_; }

@@ -14,6 +14,10 @@ namespace {
 constexpr uint64_t kOwnProtocolFeatures = kMultiqueue | kReplyAck | kBackendReq | kInflightShmfd |
                                           kResetDeviceFeature | kConfigureMemSlots;
 
+/// QEMU before 11.1 asks for 128, its property queue-size, and gives every ring 1024
+/// (virtio_add_queue).
+constexpr uint16_t kRingSizeOfQemu = 1024;
+
 constexpr uint64_t kAcknowledged = 0;
 constexpr uint64_t kRefused = 1;
 
@@ -263,7 +267,9 @@ Result<InflightDescription> Session::readInflight(const Message& message) const 
 Status Session::makeInflight(const Message& message, Reply& reply) {
   auto description = readInflight(message);
   if (!description) return description.error();
-  description->mmapSize = device_.inflightBytes(description->queueSize) * description->queueCount;
+  // QEMU's vhost-user-scsi (7.2) asks before SET_FEATURES tells the layout of the rings.
+  const uint16_t size = std::max(description->queueSize, kRingSizeOfQemu);
+  description->mmapSize = device_.inflightBytes(size).most * description->queueCount;
   description->mmapOffset = 0;
   auto file = InflightRegion::create(description->mmapSize);
   if (!file) return file.error();
@@ -277,9 +283,9 @@ Status Session::useInflight(Message& message) {
   const auto description = readInflight(message);
   if (!description) return description.error();
   if (message.fds.empty()) return Error{EINVAL, "its file descriptor is missing"};
-  auto region =
-      InflightRegion::map(*description, std::move(message.fds.front()),
-                          device_.inflightBytes(description->queueSize), memory_.truncated());
+  auto region = InflightRegion::map(*description, std::move(message.fds.front()),
+                                    device_.inflightBytes(description->queueSize).negotiated,
+                                    device_.inflightBytes(kMaxRingSize).most, memory_.truncated());
   if (!region) return region.error();
   device_.setInflight(std::move(*region));
   return {};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
@@ -7,6 +8,7 @@
 #include <string>
 
 #include "core/base/status.h"
+#include "core/virtio/ring_layout.h"
 
 namespace holdfast::virtio {
 
@@ -82,6 +84,14 @@ constexpr uint64_t inflightBytes(bool packed, uint32_t size) {
              : sizeof(SplitInflightHeader) + sizeof(SplitInflightEntry) * uint64_t{size};
   constexpr uint64_t kAlignment = 64;  // libvhost-user's and DPDK's
   return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+/// How many entries a queue's part has room for.
+constexpr uint16_t inflightEntries(bool packed, uint64_t bytes) {
+  const uint64_t header = packed ? sizeof(PackedInflightHeader) : sizeof(SplitInflightHeader);
+  const uint64_t entry = packed ? sizeof(PackedInflightEntry) : sizeof(SplitInflightEntry);
+  const uint64_t entries = bytes > header ? (bytes - header) / entry : 0;
+  return static_cast<uint16_t>(std::min<uint64_t>(entries, kMaxQueueSize));
 }
 
 /// What was written to a region before is there before what follows: a process can end between any

@@ -12,17 +12,17 @@ Status PackedInflight::attach(std::byte* part, uint16_t entries,
                               std::span<const PackedDescriptor> ring, PackedPosition& used) {
   header_ = reinterpret_cast<PackedInflightHeader*>(part);
   entries_ = reinterpret_cast<PackedInflightEntry*>(part + sizeof *header_);
-  size_ = entries;
-  if (ring.size() > size_) return Error{EINVAL, "the inflight region is made for smaller rings"};
+  const uint16_t version = header_->version;
+  size_ = version == 0 ? entries : header_->size;
+  if (size_ < ring.size() || size_ > entries) return damaged("it has another size");
   next_.resize(size_);
   last_.resize(size_);
   batch_.reserve(ring.size());
-  if (header_->version == 0) {
+  if (version == 0) {
     initialize(used);
     return {};
   }
-  if (header_->version != kInflightVersion) return damaged("its version is unknown");
-  if (header_->size != size_) return damaged("it has another size");
+  if (version != kInflightVersion) return damaged("its version is unknown");
   if (Status settled = settleLastBatch(ring, used); !settled) return settled;
   std::vector<bool> seen(size_);
   if (Status collected = collectFree(seen); !collected) return collected;

@@ -11,10 +11,11 @@ Status SplitInflight::attach(std::byte* part, uint16_t entries, uint32_t ringSiz
                              uint16_t usedIndex) {
   header_ = reinterpret_cast<SplitInflightHeader*>(part);
   entries_ = reinterpret_cast<SplitInflightEntry*>(part + sizeof *header_);
-  size_ = entries;
-  if (ringSize > size_) return Error{EINVAL, "the inflight region is made for smaller rings"};
+  const uint16_t version = header_->version;
+  size_ = version == 0 ? entries : header_->size;
+  if (size_ < ringSize || size_ > entries) return damaged("it has another size");
   batch_.reserve(ringSize);
-  if (header_->version == 0) {
+  if (version == 0) {
     std::memset(static_cast<void*>(entries_), 0, sizeof *entries_ * size_);
     header_->size = size_;
     header_->lastBatchHead = 0;
@@ -23,8 +24,7 @@ Status SplitInflight::attach(std::byte* part, uint16_t entries, uint32_t ringSiz
     header_->version = kInflightVersion;
     return {};
   }
-  if (header_->version != kInflightVersion) return damaged("its version is unknown");
-  if (header_->size != size_) return damaged("it has another size");
+  if (version != kInflightVersion) return damaged("its version is unknown");
   if (Status finished = finishLastBatch(ringSize, usedIndex); !finished) return finished;
   return collectPending(ringSize);
 }

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { FrozenDisk } from '../../support/frozen-disk.js';
 import { type GuestProcess } from '../../support/guest-process.js';
+import { rounds } from '../../lab/support/rounds.js';
 import { checkout } from '../../support/images.js';
 import {
   type QemuVersion,
@@ -14,8 +15,8 @@ import {
 import { useRig } from '../../support/rig.js';
 import { ServeProcess } from '../../support/serve-process.js';
 
-/** How often each guest's back end is killed; issue-sized proofs ask for 100. */
-const rounds = Number(process.env.HOLDFAST_KILL_ROUNDS ?? '3');
+/** How often each guest's back end is killed. */
+const kills = rounds(100);
 const minute = 60_000;
 const writers = 32;
 const blocksOfEach = 32;
@@ -89,9 +90,9 @@ export function describeKilledBackEnds(version: QemuVersion, options: KillOption
 
   describe(`the back end of a ${device} disk of QEMU ${version}, ${layout} rings`, () => {
     const rig = useRig();
-    const timeout = 10 * minute + rounds * minute;
+    const timeout = 10 * minute + kills * minute;
 
-    it(`is killed ${rounds} times and loses, tears and repeats nothing`, { timeout }, async () => {
+    it(`is killed ${kills} times and loses, tears and repeats nothing`, { timeout }, async () => {
       const frozen = await FrozenDisk.make();
       onTestFinished(() => rig.clear());
       const socketPath = rig.path('disk.sock');
@@ -134,15 +135,15 @@ export function describeKilledBackEnds(version: QemuVersion, options: KillOption
           return next;
         },
       };
-      for (let round = 0; round < rounds; round += 1) {
+      for (let round = 0; round < kills; round += 1) {
         const moment = moments[round % moments.length] ?? 'running';
         server = await restart[moment]();
       }
       await load.goesOn();
       const report = await load.stop();
-      console.log(`${device}, ${layout}, QEMU ${version}, ${rounds} kills:`, report);
+      console.log(`${device}, ${layout}, QEMU ${version}, ${kills} kills:`, report);
       expect(report).toMatchObject({ wrong: [], errors: [] });
-      expect(report.written).toBeGreaterThan(writers * rounds);
+      expect(report.written).toBeGreaterThan(writers * kills);
     });
   });
 }

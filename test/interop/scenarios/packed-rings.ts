@@ -1,17 +1,28 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type QemuGuest, type QemuVersion, vhostUserBlk } from '../../support/qemu-guest.js';
+import { clusterDisk } from '../../support/cluster.js';
+import {
+  type QemuGuest,
+  type QemuVersion,
+  vhostUserBlk,
+  vhostUserScsi,
+} from '../../support/qemu-guest.js';
 import { useRig } from '../../support/rig.js';
+import { registeredKeys, sgPersist } from '../../support/sg-persist.js';
 import { filesOn } from './files.js';
 
 const mib = 1024 ** 2;
 /** VIRTIO_F_RING_PACKED. */
 const ringPacked = 34;
 
-const disk = '/dev/vda';
+const kinds = {
+  blk: { driver: 'virtio_blk', disk: '/dev/vda', argumentsOf: vhostUserBlk },
+  scsi: { driver: 'virtio_scsi', disk: clusterDisk, argumentsOf: vhostUserScsi },
+} as const;
 
 /** The guest's driver has negotiated packed rings, and does all its work on them. */
 export function describePackedRings(version: QemuVersion): void {
-  describe(`packed rings of QEMU ${version}`, () => {
+  describe.each(['blk', 'scsi'] as const)(`packed rings of QEMU ${version}, %s`, (kind) => {
+    const { driver, disk, argumentsOf } = kinds[kind];
     const files = filesOn(disk);
     const rig = useRig();
     let guest: QemuGuest;
@@ -23,18 +34,20 @@ export function describePackedRings(version: QemuVersion): void {
       await rig.backEnd({
         socketPath,
         file: await rig.image('disk.img', 512 * mib),
+        more: ['--device', kind],
       });
       guest = await rig.qemu({
         version,
         cpus: 2,
-        disk: vhostUserBlk(socketPath, { numQueues: 2, packed: true }),
+        software: 'cluster',
+        disk: argumentsOf(socketPath, { numQueues: 2, packed: true }),
       });
       await guest.booted();
       await diskIsThere();
     });
 
     it('are what the driver uses', async () => {
-      const features = await guest.run('cat /sys/bus/virtio/drivers/virtio_blk/virtio*/features');
+      const features = await guest.run(`cat /sys/bus/virtio/drivers/${driver}/virtio*/features`);
       expect(features[ringPacked]).toBe('1');
     });
 
@@ -58,6 +71,11 @@ export function describePackedRings(version: QemuVersion): void {
     it('keep 64 MiB of files', async () => {
       await guest.run(files.make(64));
       await guest.run(files.check);
+    });
+
+    it.runIf(kind === 'scsi')('carry reservations', async () => {
+      await sgPersist(guest, '--out --register --param-sark=7');
+      expect(await registeredKeys(guest)).toEqual(['7']);
     });
 
     it('begin anew with the next driver', async () => {
