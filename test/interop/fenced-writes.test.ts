@@ -107,7 +107,7 @@ describe('a guest of user-mode Linux that is fenced while it writes', () => {
         '--out --preempt-abort --param-rk=a1 --param-sark=b2 --prout-type=5',
       );
       // Nothing shows that the command waits in the back end; a thaw before that proves less.
-      const writesAtAnswer = fenced.then(() => disk.writesNow());
+      const writesAtAnswer = fenced.then(() => disk.inFlightNow().writes);
       expect(await Promise.race([writesAtAnswer, delay(200, 0)])).toBe(0);
       await disk.thaw();
       await fenced;
@@ -118,7 +118,7 @@ describe('a guest of user-mode Linux that is fenced while it writes', () => {
       await sgPersist(two, '--out --register-ignore --param-sark=b2');
       await startWriting(two, round);
       await (round % 2 === 0 ? fenceAtFullSpeed : fenceWithAllWritesHeldUp)();
-      expect(disk.writesNow(), 'writes in the kernel at the answer').toBe(0);
+      expect(disk.inFlightNow().writes, 'writes in the kernel at the answer').toBe(0);
       const upper = await takeOver(one, round);
 
       const report = await reportOf(two);

@@ -2,11 +2,17 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
-import { successful } from './command.js';
+import { command, successful } from './command.js';
 import { loopDevice, mounted } from './scratch-device.js';
 import { scratchImage } from './scratch.js';
 
 const MiB = 2 ** 20;
+
+/** Numbers of requests. */
+export interface InFlight {
+  reads: number;
+  writes: number;
+}
 
 /**
  * A loop device on a file of an ext4 that can be frozen: its writes then wait inside the kernel,
@@ -42,28 +48,44 @@ export class FrozenDisk {
     onTestFinished(() => this.thaw());
   }
 
+  /**
+   * Reads wait, too: a loop device takes up in order what it was given, and another program's write
+   * to the disk's last block comes first.
+   */
+  async freezeReads(): Promise<void> {
+    await this.freeze();
+    const lastBlock = ['bs=4k', 'count=1', `seek=${(32 * MiB) / 4096 - 1}`, 'oflag=direct'];
+    void command('dd', 'if=/dev/zero', `of=${this.device}`, ...lastBlock);
+    await this.writesInFlight(1);
+  }
+
   async thaw(): Promise<void> {
     if (!this.#frozen) return;
     this.#frozen = false;
     await successful('fsfreeze', '--unfreeze', this.#mountPoint);
   }
 
-  /** How many writes to the device the kernel has in flight. */
-  writesNow(): number {
+  /** What the kernel has in flight to the device. */
+  inFlightNow(): InFlight {
     const path = `/sys/block/${basename(this.device)}/inflight`;
-    const [, writes] = readFileSync(path, 'utf8').trim().split(/\s+/);
-    return Number(writes);
+    const [reads = 0, writes = 0] = readFileSync(path, 'utf8').trim().split(/\s+/).map(Number);
+    return { reads, writes };
+  }
+
+  /** Resolves when `count` writes are in flight; throws like inFlightUntil(). */
+  writesInFlight(count: number): Promise<void> {
+    return this.inFlightUntil(({ writes }) => writes === count);
   }
 
   /**
-   * Resolves when the kernel has `count` writes to the device in flight.
-   * @throws Error with their number if that takes longer than a minute
+   * Resolves when what is in flight is `enough`.
+   * @throws Error with what is if that takes longer than a minute
    */
-  async writesInFlight(count: number): Promise<void> {
+  async inFlightUntil(enough: (now: InFlight) => boolean): Promise<void> {
     const deadline = performance.now() + 60_000;
-    while (this.writesNow() !== count) {
+    while (!enough(this.inFlightNow())) {
       if (performance.now() > deadline) {
-        throw new Error(`${this.writesNow()} writes are in flight, not ${count}`);
+        throw new Error(`in flight for a minute: ${JSON.stringify(this.inFlightNow())}`);
       }
       await delay(10); // sysfs has no event for it
     }

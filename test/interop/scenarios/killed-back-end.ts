@@ -122,11 +122,10 @@ export function describeKilledBackEnds(version: QemuVersion, options: KillOption
           next.signal('SIGKILL');
           return ServeProcess.serving({ args });
         },
-        // Reads go on, so more and more writers wait for a write.
         stuck: async () => {
           await load.goesOn();
           await frozen.freeze();
-          while (frozen.writesNow() < writers / 2) await delay(10); // sysfs has no event for it
+          await frozen.inFlightUntil(({ reads, writes }) => reads > 0 && writes > writers / 4);
           server.signal('SIGKILL');
           const next = new ServeProcess({ args });
           await next.logged('waiting for ');

@@ -28,6 +28,14 @@ function serve(device: string, engine: string): { server: ServeProcess; socketPa
   return { server: new ServeProcess({ args }), socketPath };
 }
 
+/** Waits for the device, and says why. */
+async function heldBack(server: ServeProcess, device: string): Promise<void> {
+  expect((await server.logged('')).msg).toMatch(
+    new RegExp(`^waiting for ${device}: I/O of .* has ended,? is still in the kernel`),
+  );
+  expect(server.log.map(({ msg }) => msg)).not.toContain('serving');
+}
+
 /** A server whose front end's first write waits in the kernel. */
 async function serverWithStuckWrite(disk: FrozenDisk, engine: string): Promise<ServeProcess> {
   const { server, socketPath } = serve(disk.device, engine);
@@ -45,10 +53,7 @@ describe.each(['io_uring', 'libaio'])('a write of %s that is stuck in the kernel
     killed.signal('SIGKILL');
 
     const { server, socketPath } = serve(disk.device, engine);
-    expect((await server.logged('')).msg).toMatch(
-      new RegExp(`^waiting for ${disk.device}: I/O of .* has ended,? is still in the kernel`),
-    );
-    expect(server.log.map(({ msg }) => msg)).not.toContain('serving');
+    await heldBack(server, disk.device);
 
     await disk.thaw();
     await server.logged('serving');
@@ -70,6 +75,25 @@ describe.each(['io_uring', 'libaio'])('a write of %s that is stuck in the kernel
     // The kernel lets a process with libaio go only when its I/O has ended.
     if (engine === 'libaio') await disk.thaw();
     expect(await server.exit()).toBe(stuckIo);
+  });
+});
+
+describe.each(['io_uring', 'libaio'])('reads of %s that are stuck in the kernel', (engine) => {
+  it('hold a new server back after SIGKILL, which would give their pages back', async () => {
+    const disk = await FrozenDisk.make();
+    const killed = serve(disk.device, engine);
+    await killed.server.logged('serving');
+    await disk.freezeReads();
+    void interruptedLoad(killed.socketPath, '--depth', '4', '--range', '16M');
+    await disk.inFlightUntil(({ reads }) => reads === 4);
+    killed.server.signal('SIGKILL');
+
+    const { server } = serve(disk.device, engine);
+    await heldBack(server, disk.device);
+    expect(disk.inFlightNow().reads).toBe(4);
+    await disk.thaw();
+    await server.logged('serving');
+    expect(disk.inFlightNow().reads).toBe(0);
   });
 });
 
