@@ -1,9 +1,12 @@
 /** Clustering software as Debian has it, in a guest on the host's multipath device. */
+import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 
+import { checkout } from '../support/images.js';
 import { type LabMachine } from './support/lab-machine.js';
 import { labSetups } from './support/lab-setup.js';
 import { keysOf, targetView } from './support/reservations.js';
+import { allRounds } from './support/rounds.js';
 import { bootServedGuest, conflict, guestDisk, persist, write } from './support/served-guest.js';
 import { describeOnKernels } from './support/use-lab.js';
 
@@ -11,6 +14,8 @@ type Node = Pick<LabMachine, 'run'>;
 
 const other = '/dev/lab/other';
 const registrantsOnly = 'Write Exclusive, registrants only';
+/** fence_mpath is the machine's, not the guest's: see guest-multipath.sh. */
+const guestMap = { command: 'chroot /host fence_mpath', devices: '/dev/mapper/mpatha' };
 const guestPlainDisk = { command: 'fence_scsi', devices: guestDisk };
 const otherHost = { command: 'fence_scsi', devices: other };
 
@@ -81,6 +86,19 @@ describeOnKernels(
       expect(await keys()).toEqual(['a1', 'a1', 'b2']);
       for (let turn = 0; turn < 4; turn += 1) await guest.run(write);
     });
+
+    async function fenceMpath(): Promise<void> {
+      const guest = await bootServedGuest(lab.host);
+      const script = await readFile(`${checkout}test/lab/support/guest-multipath.sh`, 'utf8');
+      await guest.run(`key=a1\n${script}`, patience);
+      await fenceEachOther(
+        guest,
+        guestMap,
+        `dd if=/dev/zero of=${guestMap.devices} bs=4k count=1 oflag=direct 2>&1`,
+      );
+    }
+    // It takes minutes: emulated Python out of another machine's files.
+    if (allRounds) test('fence_mpath on a map in the guest does so, too', fenceMpath);
 
     test("lvmpersist's commands: WE is not offered and refused, WEAR works", async () => {
       const { host } = lab;
