@@ -37,5 +37,5 @@ export function persist(
   args: string,
   disk = guestDisk,
 ): Promise<string> {
-  return node.run(`sg_turs ${disk} >/dev/null; sg_persist -n ${args} ${disk} 2>&1`);
+  return node.run(`sg_turs ${disk} >/dev/null 2>&1 || true; sg_persist -n ${args} ${disk} 2>&1`);
 }
