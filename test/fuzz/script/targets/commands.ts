@@ -19,17 +19,32 @@ export async function fuzz(bytes: Buffer): Promise<void> {
   const unit = await sharedDisk();
   for (let count = 0; count < 24 && !input.empty; count++) {
     const nexus = input.pick([alice, bob]);
-    const cdb = Buffer.alloc(32);
-    input.bytes(16).copy(cdb, 1);
-    cdb[0] = input.flag() ? input.pick(opcodes) : input.byte();
-    const length = input.byte();
-    if (cdb[0] === prOutOpcode && input.flag()) cdb.writeUInt32BE(length, 5);
-    const dataOut = Buffer.alloc(length);
-    input.bytes(length).copy(dataOut);
+    const { cdb, dataOut } = input.flag() ? reserveOut(input) : anything(input);
     const request = { cdb, dataOut, luns: [0], leftOver: input.flag() };
     assert.equal(flawOf(await unit.execute(nexus, request), cdb), undefined);
     if (cdb[0] === prOutOpcode) encodesAgain(cdb, dataOut);
   }
+}
+
+function anything(input: Input): { cdb: Buffer; dataOut: Buffer } {
+  const cdb = Buffer.alloc(32);
+  input.bytes(16).copy(cdb, 1);
+  cdb[0] = input.flag() ? input.pick(opcodes) : input.byte();
+  const dataOut = Buffer.alloc(input.byte());
+  input.bytes(dataOut.length).copy(dataOut);
+  return { cdb, dataOut };
+}
+
+/** PERSISTENT RESERVE OUT as a guest would send it, with few keys, so that they match. */
+function reserveOut(input: Input): { cdb: Buffer; dataOut: Buffer } {
+  const cdb = Buffer.alloc(32);
+  cdb.set([prOutOpcode, input.byte() % 9, input.byte() % 9]);
+  const dataOut = Buffer.alloc(24);
+  cdb.writeUInt32BE(dataOut.length, 5);
+  dataOut.set([input.byte() % 3], 7);
+  dataOut.set([input.byte() % 3], 15);
+  dataOut.set([input.byte() & 0x0d], 20);
+  return { cdb, dataOut };
 }
 
 function encodesAgain(cdb: Buffer, dataOut: Buffer): void {

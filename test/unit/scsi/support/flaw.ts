@@ -20,6 +20,8 @@ const native = new Set(
   commandTable.filter(({ run }) => run === 'natively').map(({ opcode }) => opcode),
 );
 
+/** ILLEGAL REQUEST, UNIT ATTENTION; ABORTED COMMAND where nobody knows what became of a command. */
+const knownSenseKeys = [0x5, 0x6, 0xb];
 const statuses: readonly number[] = Object.values(scsiStatus);
 
 /** What is wrong with an answer for a virtio-scsi response to carry and a host to understand. */
@@ -37,7 +39,7 @@ function flawOfSense(sense: Buffer): string | undefined {
   if (![0x70, 0xf0, 0x72].includes(code)) return `response code ${code}`;
   if (sense.length !== 8 + sense.readUInt8(7) || sense.length > 96) return 'sense length';
   const senseKey = sense.readUInt8(code === 0x72 ? 1 : 2);
-  return senseKey === 0x5 || senseKey === 0x6 ? undefined : `sense key ${senseKey}`;
+  return knownSenseKeys.includes(senseKey) ? undefined : `sense key ${senseKey}`;
 }
 
 function flawOfData(dataIn: Buffer, status: number, cdb: Buffer): string | undefined {
