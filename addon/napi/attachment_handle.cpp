@@ -5,6 +5,7 @@
 #include "core/vhost_user/connector.h"
 #include "core/vhost_user/listener.h"
 #include "core/vhost_user/passed_socket.h"
+#include "napi/attachment_state_values.h"
 #include "napi/js_error.h"
 #include "napi/mailbox_values.h"
 
@@ -13,11 +14,13 @@ namespace {
 
 using ConnectionSource = vhost_user::ConnectionSource;
 
+template <typename Source>
+Result<std::unique_ptr<ConnectionSource>> upcast(Result<std::unique_ptr<Source>> made) {
+  if (!made) return made.error();
+  return std::unique_ptr<ConnectionSource>(std::move(*made));
+}
+
 Result<std::unique_ptr<ConnectionSource>> makeSource(const Napi::Object& options) {
-  const auto upcast = [](auto made) -> Result<std::unique_ptr<ConnectionSource>> {
-    if (!made) return made.error();
-    return std::unique_ptr<ConnectionSource>(std::move(*made));
-  };
   if (const Napi::Value path = options.Get("socketPath"); path.IsString()) {
     const auto mode = options.Get("socketMode").As<Napi::Number>().Uint32Value();
     return upcast(vhost_user::Listener::bind(path.As<Napi::String>(), mode));
@@ -26,6 +29,17 @@ Result<std::unique_ptr<ConnectionSource>> makeSource(const Napi::Object& options
     return upcast(vhost_user::Connector::create(path.As<Napi::String>()));
   const int fd = options.Get("socketFd").As<Napi::Number>().Int32Value();
   return vhost_user::adoptSocket(UniqueFd(fd));
+}
+
+/// Where the next connections come from, after that of the process before.
+Result<std::unique_ptr<ConnectionSource>> inheritedSource(const Napi::Object& options,
+                                                          UniqueFd listener) {
+  const Napi::Value path = options.Get("socketPath");
+  if (listener && path.IsString())
+    return upcast(vhost_user::Listener::adopt(std::move(listener), path.As<Napi::String>()));
+  if (listener) return vhost_user::adoptSocket(std::move(listener));
+  if (options.Get("connectPath").IsString()) return makeSource(options);
+  return vhost_user::noConnections();
 }
 
 const char* typeName(AttachmentEvent::Kind kind) {
@@ -40,6 +54,8 @@ const char* typeName(AttachmentEvent::Kind kind) {
       return "disks-wanted";
     case AttachmentEvent::Kind::kDisksLeft:
       return "disks-left";
+    case AttachmentEvent::Kind::kStandsStill:
+      return "stands-still";
     case AttachmentEvent::Kind::kEnded:
       break;
   }
@@ -65,13 +81,19 @@ void AttachmentHandle::openMailbox(Napi::Env env, const Napi::Object& options) {
 bool AttachmentHandle::start(Napi::Env env, const Napi::Object& options,
                              std::unique_ptr<virtio::DeviceModel> model,
                              std::function<void()> ended) {
-  auto source = makeSource(options);
-  if (!source) {
+  const auto refuse = [&](const Error& error) {
     model.reset();
     closeMailbox();
-    throwError(env, source.error());
+    throwError(env, error);
     return false;
-  }
+  };
+  const bool inherits = options.Get("inherited").IsObject();
+  Result<AttachmentState> inherited = AttachmentState{};
+  if (inherits) inherited = attachmentStateFrom(options.Get("inherited"));
+  if (!inherited) return refuse(inherited.error());
+  auto source =
+      inherits ? inheritedSource(options, std::move(inherited->listener)) : makeSource(options);
+  if (!source) return refuse(source.error());
   events_ = Napi::ThreadSafeFunction::New(env, options.Get("onEvent").As<Napi::Function>(),
                                           "holdfast attachment", 0, 1);
   ended_ = std::move(ended);
@@ -79,6 +101,7 @@ bool AttachmentHandle::start(Napi::Env env, const Napi::Object& options,
   native.pollNanoseconds = options.Get("pollMicroseconds").As<Napi::Number>().Int64Value() * 1000;
   native.admitted = options.Get("admitted").As<Napi::Boolean>();
   native.migratable = options.Get("migratable").As<Napi::Boolean>();
+  native.standsStill = inherits;
   native.onEvent = [this](AttachmentEvent event) {
     auto* owned = new AttachmentEvent(std::move(event));
     const auto deliver = [this](Napi::Env target, Napi::Function listener,
@@ -88,7 +111,8 @@ bool AttachmentHandle::start(Napi::Env env, const Napi::Object& options,
     };
     if (events_.NonBlockingCall(owned, deliver) != napi_ok) delete owned;
   };
-  auto attachment = Attachment::start(std::move(model), std::move(*source), std::move(native));
+  auto attachment = Attachment::start(std::move(model), std::move(*source), std::move(native),
+                                      std::move(inherited->session));
   if (!attachment) {
     events_.Release();
     closeMailbox();
@@ -119,6 +143,7 @@ void AttachmentHandle::deliverEvent(Napi::Env env, const Napi::Function& listene
   object.Set("type", typeName(event.kind));
   object.Set(event.kind == AttachmentEvent::Kind::kWarning ? "message" : "reason", event.text);
   object.Set("demand", static_cast<double>(event.demand));
+  if (event.state) object.Set("state", toValue(env, std::move(*event.state)));
   listener.Call({object});
   raiseUncaught(env);
   if (!isEnd) return;
@@ -152,6 +177,15 @@ Napi::Value AttachmentHandle::admit(const Napi::CallbackInfo& info) {
 
 Napi::Value AttachmentHandle::withdraw(Napi::Env env) {
   return Napi::Boolean::New(env, !attachment_ || attachment_->withdraw());
+}
+
+void AttachmentHandle::standStill(const Napi::CallbackInfo& info) {
+  const auto demand = static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value());
+  if (attachment_) attachment_->standStill(demand);
+}
+
+void AttachmentHandle::resume() {
+  if (attachment_) attachment_->resume();
 }
 
 Napi::Value AttachmentHandle::inFlight(Napi::Env env) const {

@@ -34,6 +34,9 @@ class AttachmentHandle {
   /// `admit(demand)`.
   Napi::Value admit(const Napi::CallbackInfo& info);
   Napi::Value withdraw(Napi::Env env);
+  /// `standStill(demand)`.
+  void standStill(const Napi::CallbackInfo& info);
+  void resume();
   Napi::Value inFlight(Napi::Env env) const;
   Napi::Value stats(Napi::Env env) const;
   /// `complete(token, answer)`.

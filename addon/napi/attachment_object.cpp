@@ -26,6 +26,8 @@ Napi::Function AttachmentObject::define(Napi::Env env) {
                      {InstanceMethod<&AttachmentObject::stop>("stop"),
                       InstanceMethod<&AttachmentObject::admit>("admit"),
                       InstanceMethod<&AttachmentObject::withdraw>("withdraw"),
+                      InstanceMethod<&AttachmentObject::standStill>("standStill"),
+                      InstanceMethod<&AttachmentObject::resume>("resume"),
                       InstanceMethod<&AttachmentObject::inFlight>("inFlight"),
                       InstanceMethod<&AttachmentObject::stats>("stats"),
                       InstanceMethod<&AttachmentObject::complete>("complete")});

@@ -58,6 +58,7 @@ Napi::Function ScsiAttachmentObject::define(Napi::Env env) {
        InstanceMethod<&Self::configureLogicalUnit>("configureLogicalUnit"),
        InstanceMethod<&Self::capacityChanged>("capacityChanged"),
        InstanceMethod<&Self::admit>("admit"), InstanceMethod<&Self::withdraw>("withdraw"),
+       InstanceMethod<&Self::standStill>("standStill"), InstanceMethod<&Self::resume>("resume"),
        InstanceMethod<&Self::stop>("stop"), InstanceMethod<&Self::inFlight>("inFlight"),
        InstanceMethod<&Self::stats>("stats"), InstanceMethod<&Self::complete>("complete")});
 }

@@ -25,6 +25,8 @@ class ScsiAttachmentObject : public Napi::ObjectWrap<ScsiAttachmentObject> {
   Napi::Value stop(const Napi::CallbackInfo& info) { return handle_.stop(info.Env()); }
   Napi::Value admit(const Napi::CallbackInfo& info) { return handle_.admit(info); }
   Napi::Value withdraw(const Napi::CallbackInfo& info) { return handle_.withdraw(info.Env()); }
+  void standStill(const Napi::CallbackInfo& info) { handle_.standStill(info); }
+  void resume(const Napi::CallbackInfo&) { handle_.resume(); }
   Napi::Value inFlight(const Napi::CallbackInfo& info) { return handle_.inFlight(info.Env()); }
   Napi::Value stats(const Napi::CallbackInfo& info) { return handle_.stats(info.Env()); }
   Napi::Value complete(const Napi::CallbackInfo& info) { return handle_.complete(info); }

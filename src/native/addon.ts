@@ -48,9 +48,36 @@ export type AttachmentEvent =
    * hands its guest over (it stopped them while it logged dirty pages), or a demand is over.
    */
   | { type: 'disks-left' }
+  /**
+   * It stands still with nothing in flight, for the `standStill` with this demand, whose listener
+   * owns the descriptors in `state`; without one if none was left to duplicate them (`reason` says
+   * so). 0: it has taken in what it inherited.
+   */
+  | { type: 'stands-still'; demand: number; state?: AttachmentState; reason: string }
   /** The attachment serves no more: it was stopped or its passed connection ended (no reason), or
    * accept failed. */
   | { type: 'ended'; reason: string };
+
+/** What another process needs to go on in an attachment's place. Numbers are descriptors. */
+export interface AttachmentState {
+  /** The socket that it listens on. */
+  listener?: number | undefined;
+  /** Without one no front end is connected. */
+  session?: SessionState | undefined;
+}
+
+export interface SessionState {
+  connection: number;
+  /** What the front end has said, as it would say it to a back end that starts anew. */
+  told: ToldMessage[];
+}
+
+/** A vhost-user message, without its header. */
+export interface ToldMessage {
+  request: number;
+  payload: Buffer;
+  fds: number[];
+}
 
 /** Where an attachment is to be found: exactly one of the three sources. */
 export interface EndpointOptions {
@@ -69,6 +96,12 @@ export interface EndpointOptions {
   /** false: front ends are told that the device can't be migrated. */
   migratable: boolean;
   onEvent: (event: AttachmentEvent) => void;
+  /**
+   * Of the process before: it stands still until `resume`, and what it has taken in it tells by
+   * `stands-still`, or by `disconnected` and why it can't. The descriptors are the attachment's now.
+   * Of the sources `socketPath` is where the listener is bound, `connectPath` where to connect next.
+   */
+  inherited?: AttachmentState;
 }
 
 /** A disk as a virtio-blk device. */
@@ -227,6 +260,14 @@ export interface NativeAttachment {
   admit(demand: number): boolean;
   /** Rings that start from now on wait for `admit`; false, and nothing has changed: some run. */
   withdraw(): boolean;
+  /**
+   * Brings it to a standstill before the next message or connection, when what is in flight has
+   * ended; it keeps all it has. Of an attachment that was stopped meanwhile nothing is served again.
+   * @param demand above 0, another one each time
+   */
+  standStill(demand: number): void;
+  /** The end of any standstill, also of one that has not been reached. */
+  resume(): void;
   /** Requests inside the kernel now. */
   inFlight(): number;
   stats(): QueueStats[];

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 
 #include <algorithm>
 #include <chrono>
@@ -193,6 +194,17 @@ class FakeDevice final : public vhost_user::Device {
     const std::lock_guard lock(mutex_);
     return base_;
   }
+  Result<vhost_user::RingHandles> ringHandles(uint16_t index) override {
+    const std::lock_guard lock(mutex_);
+    const std::string number = std::to_string(index);
+    const auto duplicate = [this](const std::string& call) {
+      return UniqueFd(::fcntl(fds_[call].get(), F_DUPFD_CLOEXEC, 0));
+    };
+    return vhost_user::RingHandles{.base = base_,
+                                   .kick = duplicate("startRing " + number),
+                                   .call = duplicate("setRingCall " + number),
+                                   .err = duplicate("setRingErr " + number)};
+  }
   Status setRingEnabled(uint16_t index, bool enabled) override {
     return record((enabled ? "enable " : "disable ") + std::to_string(index));
   }
@@ -262,7 +274,12 @@ class SessionRun {
           vhost_user::Session session(
               device_, vhost_user::Channel(std::move(theirs)),
               [this](const std::string& sentence) { warnings_.push_back(sentence); });
-          outcome_ = session.run(stop_.get());
+          const vhost_user::StandstillPoint standstill{
+              .fd = standstill_.get(), .reached = [this](const vhost_user::Session& reached) {
+                standstill_.drain();
+                state_.set_value(reached.state());
+              }};
+          outcome_ = session.run(stop_.get(), standstill, {});
           hasEnded_.set_value();
         }) {}
   ~SessionRun() {
@@ -324,12 +341,20 @@ class SessionRun {
     return outcome_;
   }
   int stopFd() const { return stop_.get(); }
+  /// What the session hands on before its next message; to be called once.
+  Result<vhost_user::SessionState> standStill() {
+    auto state = state_.get_future();
+    standstill_.signal();
+    REQUIRE(state.wait_for(kPatience) == std::future_status::ready);
+    return state.get();
+  }
   /// Only after the session's end.
   const std::vector<std::string>& warnings() const { return warnings_; }
 
  private:
   FakeDevice& device_;
-  EventFd stop_;
+  EventFd stop_, standstill_;
+  std::promise<Result<vhost_user::SessionState>> state_;
   Connection front_;
   GuestMemory memory_;
   std::vector<std::string> warnings_;

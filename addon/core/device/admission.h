@@ -13,12 +13,14 @@ namespace holdfast {
 /// control plane has the disks and lets the rings in.
 ///
 /// A demand has a number, so that an answer to one that is over lets nothing in.
+///
+/// Beside that the rings can be held for a while, admitted or not.
 class Admission {
  public:
-  explicit Admission(bool open) : open_(open) {}
+  explicit Admission(bool admitted) : admitted_(admitted), open_(admitted) {}
 
   bool valid() const { return opened_.valid(); }
-  /// Signalled when the rings are let in; its counter need not be read.
+  /// Signalled when the rings may be let in; its counter need not be read.
   int eventFd() const { return opened_.get(); }
   /// Queue workers, before each turn.
   bool open() const { return open_.load(std::memory_order_acquire); }
@@ -37,10 +39,20 @@ class Admission {
   bool admit(uint64_t demand);
   /// Closes it, unless a ring is started; returns whether it is closed.
   bool withdraw();
+  /// A turn that has begun goes on.
+  void hold() { setHeld(true); }
+  void release() { setHeld(false); }
+  /// Wakes those who wait for eventFd(): something else may have changed.
+  void wake() const { opened_.signal(); }
 
  private:
+  void setHeld(bool held);
+  void setAdmitted(bool admitted);
+
   std::mutex mutex_;
-  std::atomic<bool> open_;
+  bool admitted_;
+  bool held_ = false;
+  std::atomic<bool> open_;  // admitted and not held
   bool demanded_ = false;
   uint64_t demand_ = 0;
   unsigned started_ = 0;

@@ -1,6 +1,5 @@
 #include "core/device/attachment.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 
@@ -8,9 +7,10 @@
 #include <cerrno>
 #include <system_error>
 
+#include "core/base/duplicate_fd.h"
+#include "core/base/wait.h"
 #include "core/sandbox/sandbox.h"
 #include "core/vhost_user/session.h"
-#include "core/virtio/ring_layout.h"
 
 namespace holdfast {
 namespace {
@@ -22,21 +22,22 @@ size_t workerLimit(uint16_t queues) {
   return std::clamp<size_t>(static_cast<size_t>(available), 1, queues);
 }
 
-UniqueFd duplicate(const UniqueFd& fd) {
-  return UniqueFd(fd ? ::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0) : -1);
+bool isReadable(int fd) {
+  return waitFor(-1, 0, fd, 0) == WaitResult::kStopped;
 }
 
 }  // namespace
 
 Result<std::unique_ptr<Attachment>> Attachment::start(
     std::unique_ptr<virtio::DeviceModel> model,
-    std::unique_ptr<vhost_user::ConnectionSource> source, Options options) {
+    std::unique_ptr<vhost_user::ConnectionSource> source, Options options,
+    std::optional<vhost_user::SessionState> session) {
   std::unique_ptr<Attachment> attachment(
       new Attachment(std::move(model), std::move(source), std::move(options)));
-  if (!attachment->admission_.valid())
+  if (!attachment->admission_.valid() || !attachment->standstill_.valid())
     return Error{EMFILE, "no file descriptor left for the attachment"};
   try {
-    attachment->thread_ = std::thread(&Attachment::run, attachment.get());
+    attachment->thread_ = std::thread(&Attachment::run, attachment.get(), std::move(session));
   } catch (const std::system_error& error) {
     return systemError("cannot start the control thread", error.code().value());
   }
@@ -51,39 +52,127 @@ Attachment::Attachment(std::unique_ptr<virtio::DeviceModel> model,
       counters_(model_->queueCount()),
       rings_(model_->queueCount()),
       workers_(workerLimit(model_->queueCount())),
-      admission_(options_.admitted) {}
+      admission_(options_.admitted),
+      standstill_(options_.standsStill) {
+  if (options_.standsStill) admission_.hold();
+}
 
 Attachment::~Attachment() {
   requestStop();
   if (thread_.joinable()) thread_.join();
 }
 
-void Attachment::run() {
+void Attachment::requestStop() {
+  stop_.signal();
+  standstill_.end();
+  admission_.wake();
+}
+
+void Attachment::resume() {
+  standstill_.release();
+  admission_.wake();
+}
+
+void Attachment::run(std::optional<vhost_user::SessionState> inherited) {
   using Kind = AttachmentEvent::Kind;
   ::pthread_setname_np(::pthread_self(), "hf-control");
-  std::string reason;
   if (Status confined = sandbox::confineThread(sandbox::Confined::kControlThread); !confined) {
     options_.onEvent({Kind::kEnded, confined.error().message});
     return;
   }
-  for (;;) {
-    auto next = source_->next(stop_.get());
-    if (!next) reason = next.error().message;
-    if (!next || !*next) break;
-    options_.onEvent({Kind::kConnected, {}});
-    const Status ended = serve(std::move(**next));
-    options_.onEvent({Kind::kDisconnected, ended ? std::string() : ended.error().message});
-  }
+  if (inherited)
+    serve(vhost_user::Channel(std::move(inherited->connection)), std::move(inherited->told));
+  std::string reason = serveConnections();
   workers_.clear();
   options_.onEvent({Kind::kEnded, std::move(reason)});
 }
 
+/// Until no more can come; returns why, empty if that is in order.
+std::string Attachment::serveConnections() {
+  while (!standstill_.isOver()) {
+    auto next = source_->next(standstill_.eventFd());
+    if (!next) return next.error().message;
+    if (*next)
+      serve(std::move(**next), {});
+    else if (isReadable(standstill_.eventFd()))
+      standStillNow(nullptr);
+    else
+      break;
+  }
+  return {};
+}
+
 /// All that the connection had, its sockets included, is gone when this returns.
-Status Attachment::serve(vhost_user::Channel channel) {
-  vhost_user::Session session(*this, std::move(channel), [this](const std::string& warning) {
-    options_.onEvent({AttachmentEvent::Kind::kWarning, warning});
-  });
-  return session.run(stop_.get());
+void Attachment::serve(vhost_user::Channel channel, std::vector<vhost_user::Message> told) {
+  using Kind = AttachmentEvent::Kind;
+  options_.onEvent({Kind::kConnected, {}});
+  Status end;
+  {
+    vhost_user::Session session(*this, std::move(channel), [this](const std::string& warning) {
+      options_.onEvent({Kind::kWarning, warning});
+    });
+    const vhost_user::StandstillPoint standstill{
+        .fd = standstill_.eventFd(),
+        .reached = [this](const vhost_user::Session& reached) { standStillNow(&reached); }};
+    end = session.run(stop_.get(), standstill, std::move(told));
+  }
+  options_.onEvent({Kind::kDisconnected, end ? std::string() : end.error().message});
+}
+
+/// Between two messages, or two connections (null): returns when the demand is over.
+void Attachment::standStillNow(const vhost_user::Session* session) {
+  const uint64_t demand = standstill_.demanded();
+  if (demand == Standstill::kNone) return;
+  admission_.hold();
+  if (demand == Standstill::kFromTheStart) {
+    options_.onEvent({.kind = AttachmentEvent::Kind::kStandsStill});
+  } else if (drainFor(demand)) {
+    AttachmentEvent event = stateNow(session);
+    event.demand = demand;
+    options_.onEvent(std::move(event));
+  }
+  while (standstill_.lasts(demand)) {
+    (void)waitFor(-1, 0, standstill_.eventFd());
+    (void)standstill_.demanded();
+  }
+  // What stands still until the end must not be served before it: another process may do that.
+  if (!standstill_.isOver()) admission_.release();
+}
+
+/// Waits for what is in flight, but no longer than the demand lasts; returns whether it does.
+bool Attachment::drainFor(uint64_t demand) {
+  for (const auto& owner : workers_) {
+    if (!owner) continue;
+    owner->call([&] {
+      bool drained = true;
+      for (uint16_t i = 0; i < maxQueues(); ++i) {
+        ServedQueue* served = owner->find(i);
+        if (!served) continue;
+        if (served->queue->inFlight() > 0) drained = false;
+        served->queue->publish();
+      }
+      return drained || !standstill_.lasts(demand);
+    });
+  }
+  return standstill_.lasts(demand);
+}
+
+AttachmentEvent Attachment::stateNow(const vhost_user::Session* session) const {
+  AttachmentEvent event{.kind = AttachmentEvent::Kind::kStandsStill};
+  auto listener = duplicateFd(source_->listeningSocket());
+  if (!listener) {
+    event.text = listener.error().message;
+    return event;
+  }
+  event.state = std::make_shared<AttachmentState>();
+  event.state->listener = std::move(*listener);
+  if (!session) return event;
+  auto state = session->state();
+  if (state)
+    event.state->session = std::move(*state);
+  else
+    event = {.kind = event.kind, .text = state.error().message};
+  return event;
 }
 
 uint64_t Attachment::inFlight() const {
@@ -93,294 +182,6 @@ uint64_t Attachment::inFlight() const {
     count += counters.started.get() - completed;
   }
   return count;
-}
-
-uint64_t Attachment::features() const {
-  return model_->features();
-}
-
-uint64_t Attachment::protocolFeatures() const {
-  return model_->hasConfig() ? uint64_t{vhost_user::kConfig} : 0;
-}
-
-uint16_t Attachment::maxQueues() const {
-  return model_->queueCount();
-}
-
-size_t Attachment::readConfig(std::span<std::byte> config) {
-  return model_->readConfig(config);
-}
-
-Status Attachment::writeConfig(uint32_t offset, std::span<const std::byte> data) {
-  return model_->writeConfig(offset, data);
-}
-
-Status Attachment::setFeatures(uint64_t features) {
-  model_->setFeatures(features);
-  logsAll_ = (features & vhost_user::kLogAllBit) != 0;
-  renewLogs();
-  return {};
-}
-
-Status Attachment::setLog(std::shared_ptr<const DirtyLog> log) {
-  log_ = std::move(log);
-  renewLogs();
-  return {};
-}
-
-Status Attachment::setRingLog(uint16_t index, const vhost_user::RingSetup& setup) {
-  noteLog(index, setup);
-  renewLog(index);
-  return {};
-}
-
-void Attachment::noteLog(uint16_t index, const vhost_user::RingSetup& setup) {
-  rings_[index].logged = (setup.flags & vhost_user::kVringLogFlag) != 0;
-  rings_[index].logAddr = setup.logAddr;
-}
-
-virtio::DirtyLogs Attachment::logsOf(const Ring& ring) const {
-  return {.buffers = logsAll_ ? log_ : nullptr,
-          .ring = ring.logged ? log_ : nullptr,
-          .ringAddr = ring.logAddr};
-}
-
-void Attachment::renewLogs() {
-  for (uint16_t i = 0; i < maxQueues(); ++i)
-    if (rings_[i].started) renewLog(i);
-}
-
-void Attachment::renewLog(uint16_t index) {
-  QueueWorker* owner = worker(index);
-  owner->call([&] {
-    owner->find(index)->queue->setDirtyLogs(logsOf(rings_[index]));
-    return true;
-  });
-}
-
-Status Attachment::checkRingsWithin(const MemoryMap& map) {
-  Status outcome;
-  for (uint16_t i = 0; i < maxQueues() && outcome; ++i) {
-    if (!rings_[i].started) continue;
-    QueueWorker* owner = worker(i);
-    owner->call([&] {
-      outcome = owner->find(i)->queue->ring().checkWithin(map);
-      return true;
-    });
-  }
-  return outcome;
-}
-
-Status Attachment::setMemory(std::shared_ptr<const MemoryMap> map) {
-  // All rings before any: what is refused changes nothing.
-  if (Status within = checkRingsWithin(*map); !within) return within;
-  map_ = std::move(map);
-  Status outcome;
-  for (auto& worker : workers_) {
-    if (!worker) continue;
-    worker->call([&] {
-      worker->enterEpoch(map_);
-      for (uint16_t i = 0; i < maxQueues(); ++i) {
-        ServedQueue* served = worker->find(i);
-        if (!served) continue;
-        Status switched = served->queue->switchTo(*worker->epoch());
-        if (!switched) outcome = switched;
-      }
-      return true;
-    });
-  }
-  return outcome;
-}
-
-Result<QueueWorker*> Attachment::startedWorker(uint16_t index) {
-  const size_t group = index % workers_.size();
-  if (!workers_[group]) {
-    auto worker = QueueWorker::start({.name = "hf-queue-" + std::to_string(group),
-                                      .engine = model_->engine(),
-                                      .admission = admission_,
-                                      .pollNanoseconds = options_.pollNanoseconds});
-    if (!worker) return worker.error();
-    QueueWorker& started = **worker;
-    Status opened;
-    started.call([&] {
-      opened = model_->open(started.channel());
-      started.enterEpoch(map_);
-      return true;
-    });
-    if (!opened) return opened.error();
-    workers_[group] = std::move(*worker);
-  }
-  return workers_[group].get();
-}
-
-Result<virtio::RingParameters> Attachment::parametersOf(uint16_t index,
-                                                        const vhost_user::RingSetup& setup) const {
-  virtio::RingParameters parameters{.addresses = {.descriptor = setup.descriptorAddr,
-                                                  .available = setup.availableAddr,
-                                                  .used = setup.usedAddr},
-                                    .size = setup.size,
-                                    .base = setup.base,
-                                    .packed = model_->negotiated(virtio::kFeaturePacked),
-                                    .eventIndex = model_->negotiated(virtio::kFeatureEventIndex)};
-  if (!inflight_) return parameters;
-  if (index >= inflight_->queueCount())
-    return Error{EINVAL, "the inflight region has no place for queue " + std::to_string(index)};
-  const uint16_t entries = virtio::inflightEntries(parameters.packed, inflight_->bytesPerQueue());
-  // The features can have changed since it was given.
-  if (entries < inflight_->queueSize())
-    return Error{EINVAL, "the inflight region is made for the other layout of rings"};
-  // Of a back end that made it as large as it was asked to.
-  if (setup.size > entries) return parameters;
-  parameters.inflight = std::shared_ptr<std::byte>(inflight_, inflight_->queue(index));
-  parameters.inflightEntries = entries;
-  return parameters;
-}
-
-vhost_user::InflightBytes Attachment::inflightBytes(uint16_t queueSize) const {
-  const bool packed = model_->negotiated(virtio::kFeaturePacked);
-  return {.negotiated = virtio::inflightBytes(packed, queueSize),
-          .most = virtio::inflightBytes(true, queueSize)};
-}
-
-Status Attachment::startRing(uint16_t index, const vhost_user::RingSetup& setup, UniqueFd kick) {
-  if (!map_) return Error{EINVAL, "the ring starts before any memory was shared"};
-  const auto parameters = parametersOf(index, setup);
-  if (!parameters) return parameters.error();
-  noteLog(index, setup);
-  auto worker = startedWorker(index);
-  if (!worker) return worker.error();
-  Ring& ring = rings_[index];
-  // Before it is served: from now on the disks can't be taken from it.
-  const uint64_t demand = admission_.ringStarted();
-  Status outcome;
-  (*worker)->call([&] {
-    auto queue = std::make_unique<virtio::Virtqueue>(index, counters_[index]);
-    outcome = queue->attach(*(*worker)->epoch(), *parameters);
-    if (!outcome) return true;
-    queue->setKick(std::move(kick));
-    queue->setCall(duplicate(ring.call));
-    queue->setErr(duplicate(ring.err));
-    queue->setEnabled(ring.enabled);
-    queue->setDirtyLogs(logsOf(ring));
-    auto handler = model_->serve(*queue, (*worker)->channel());
-    outcome =
-        handler ? (*worker)->add({std::move(queue), std::move(*handler)}) : Status(handler.error());
-    return true;
-  });
-  ring.started = outcome.ok();
-  if (!outcome)
-    (void)admission_.ringStopped(false);
-  else if (demand != 0)
-    options_.onEvent({.kind = AttachmentEvent::Kind::kDisksWanted, .demand = demand});
-  return outcome;
-}
-
-Result<uint32_t> Attachment::stopRing(uint16_t index) {
-  const uint32_t base = drainRing(index, Waiting::kMayGoOn);
-  noteStopped(logsAll_);
-  return base;
-}
-
-/// `leaving`: this is how migration ends here. A mere pause keeps the disks, and so does a
-/// connection that breaks: nobody else can have the guest then.
-void Attachment::noteStopped(bool leaving) {
-  if (admission_.ringStopped(leaving))
-    options_.onEvent({.kind = AttachmentEvent::Kind::kDisksLeft});
-}
-
-uint32_t Attachment::drainRing(uint16_t index, Waiting waiting) {
-  uint32_t base = 0;
-  QueueWorker* owner = worker(index);
-  owner->call([&] {
-    ServedQueue* served = owner->find(index);
-    served->queue->stopServing();
-    if (waiting == Waiting::kGivenUp) served->handler->giveUpWaiting();
-    if (served->queue->inFlight() > 0) return false;
-    served->queue->publish();
-    base = served->queue->ring().base();
-    owner->remove(index);
-    return true;
-  });
-  rings_[index].started = false;
-  return base;
-}
-
-Status Attachment::setRingEnabled(uint16_t index, bool enabled) {
-  Ring& ring = rings_[index];
-  ring.enabled = enabled;
-  if (!ring.started) return {};
-  QueueWorker* owner = worker(index);
-  owner->call([&] {
-    virtio::Virtqueue& queue = *owner->find(index)->queue;
-    queue.setEnabled(enabled);
-    if (enabled) return true;
-    if (queue.inFlight() > 0) return false;
-    queue.publish();
-    return true;
-  });
-  return {};
-}
-
-Status Attachment::setRingCall(uint16_t index, UniqueFd call) {
-  Ring& ring = rings_[index];
-  ring.call = std::move(call);
-  if (!ring.started) return {};
-  QueueWorker* owner = worker(index);
-  owner->call([&] {
-    virtio::Virtqueue& queue = *owner->find(index)->queue;
-    queue.setCall(duplicate(ring.call));
-    // QEMU (7.2) exchanges the fd as the guest masks its vector, doesn't wait for us, and looks at
-    // the old one only once: an interrupt that went there after that is lost.
-    queue.interrupt();
-    return true;
-  });
-  return {};
-}
-
-Status Attachment::setRingErr(uint16_t index, UniqueFd err) {
-  Ring& ring = rings_[index];
-  ring.err = std::move(err);
-  if (!ring.started) return {};
-  QueueWorker* owner = worker(index);
-  owner->call([&] {
-    owner->find(index)->queue->setErr(duplicate(ring.err));
-    return true;
-  });
-  return {};
-}
-
-Status Attachment::resetDevice() {
-  model_->reset();
-  logsAll_ = false;
-  return {};
-}
-
-void Attachment::connected(vhost_user::ConfigNotifier& notifier) {
-  model_->refresh();
-  model_->onConfigChange([&notifier] { notifier.configChanged(); });
-}
-
-void Attachment::disconnected() {
-  model_->onConfigChange({});
-  for (uint16_t i = 0; i < maxQueues(); ++i) {
-    if (rings_[i].started) {
-      (void)drainRing(i, Waiting::kGivenUp);
-      noteStopped(false);
-    }
-    rings_[i] = Ring();
-  }
-  for (auto& worker : workers_) {
-    if (!worker) continue;
-    worker->call([&] {
-      worker->leaveEpochs();
-      return true;
-    });
-  }
-  map_.reset();
-  log_.reset();
-  logsAll_ = false;
-  inflight_.reset();
-  model_->reset();
 }
 
 }  // namespace holdfast

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -9,11 +10,23 @@
 #include "core/base/event_fd.h"
 #include "core/device/admission.h"
 #include "core/device/queue_worker.h"
+#include "core/device/standstill.h"
 #include "core/vhost_user/connection_source.h"
 #include "core/vhost_user/device.h"
+#include "core/vhost_user/session_state.h"
 #include "core/virtio/device_model.h"
 
+namespace holdfast::vhost_user {
+class Session;
+}
+
 namespace holdfast {
+
+/// What another process needs to go on in an attachment's place.
+struct AttachmentState {
+  UniqueFd listener;  // invalid: it doesn't listen
+  std::optional<vhost_user::SessionState> session;
+};
 
 /// What happens to an attachment, told on its control thread.
 struct AttachmentEvent {
@@ -26,11 +39,16 @@ struct AttachmentEvent {
     /// The last ring has stopped, and what comes next is to be admitted: the front end hands its
     /// guest over, or gave up waiting.
     kDisksLeft,
+    /// It stands still, with nothing in flight.
+    kStandsStill,
     kEnded
   };
   Kind kind;
   std::string text{};   // reason or warning; empty = orderly
-  uint64_t demand = 0;  // kDisksWanted: for admit()
+  uint64_t demand = 0;  // kDisksWanted: for admit(); kStandsStill: standStill()'s
+  /// kStandsStill: null if it stood still from the start (`demand` is 0), or if no descriptor is
+  /// left (`text` says so).
+  std::shared_ptr<AttachmentState> state{};
 };
 
 /// A virtio device served at one socket: a control thread that takes one connection after another,
@@ -43,18 +61,27 @@ class Attachment final : private vhost_user::Device {
     bool admitted = true;
     /// See vhost_user::Device.
     bool migratable = true;
+    /// It stands still from the start: what `session` says is taken in, and nothing served yet.
+    bool standsStill = false;
     /// kEnded comes last, exactly once.
     std::function<void(AttachmentEvent)> onEvent;
   };
 
   static Result<std::unique_ptr<Attachment>> start(
       std::unique_ptr<virtio::DeviceModel> model,
-      std::unique_ptr<vhost_user::ConnectionSource> source, Options options);
+      std::unique_ptr<vhost_user::ConnectionSource> source, Options options,
+      std::optional<vhost_user::SessionState> session = {});
   /// requestStop(), then waits for the control thread: bounded only by the device's own I/O.
   ~Attachment() override;
 
   /// Ends the session, drains and ends the control thread; kEnded tells when. Any thread.
-  void requestStop() { stop_.signal(); }
+  void requestStop();
+
+  /// Brings it to a standstill before its next message or connection, of which kStandsStill tells.
+  /// It keeps all it has, and with resume() goes on as if nothing had been. That may come at any
+  /// time, also if requests never end. `demand`: 1 to 2^53, another one each time. Any thread.
+  void standStill(uint64_t demand) { standstill_.demand(demand); }
+  void resume();
 
   /// Lets the rings in that kDisksWanted told of; false: they have stopped since. Any thread.
   bool admit(uint64_t demand) { return admission_.admit(demand); }
@@ -70,8 +97,12 @@ class Attachment final : private vhost_user::Device {
   Attachment(std::unique_ptr<virtio::DeviceModel> model,
              std::unique_ptr<vhost_user::ConnectionSource> source, Options options);
 
-  void run();
-  Status serve(vhost_user::Channel channel);
+  void run(std::optional<vhost_user::SessionState> inherited);
+  std::string serveConnections();
+  void serve(vhost_user::Channel channel, std::vector<vhost_user::Message> told);
+  void standStillNow(const vhost_user::Session* session);
+  bool drainFor(uint64_t demand);
+  AttachmentEvent stateNow(const vhost_user::Session* session) const;
   QueueWorker* worker(uint16_t index) { return workers_[index % workers_.size()].get(); }
   Result<QueueWorker*> startedWorker(uint16_t index);
   Result<virtio::RingParameters> parametersOf(uint16_t index,
@@ -98,6 +129,7 @@ class Attachment final : private vhost_user::Device {
   }
   Status startRing(uint16_t index, const vhost_user::RingSetup& setup, UniqueFd kick) override;
   Result<uint32_t> stopRing(uint16_t index) override;
+  Result<vhost_user::RingHandles> ringHandles(uint16_t index) override;
   Status setRingLog(uint16_t index, const vhost_user::RingSetup& setup) override;
   Status setRingEnabled(uint16_t index, bool enabled) override;
   Status setRingCall(uint16_t index, UniqueFd call) override;
@@ -130,6 +162,7 @@ class Attachment final : private vhost_user::Device {
   std::shared_ptr<const DirtyLog> log_;
   bool logsAll_ = false;
   Admission admission_;
+  Standstill standstill_;
   std::shared_ptr<const vhost_user::InflightRegion> inflight_;
   EventFd stop_;
   std::thread thread_;

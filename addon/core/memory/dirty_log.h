@@ -25,6 +25,8 @@ class DirtyLog {
   /// Whether it has a bit for every page below `guestEnd`.
   bool covers(uint64_t guestEnd) const { return guestEnd <= pages_ * kPageSize; }
 
+  const UniqueFd& file() const { return mapping_->file(); }
+
   /// Marks the pages of `size` bytes from `guestAddr` that have bits here. To be called when they
   /// have been written: a mark that came before might be cleared, and the page copied, too early.
   void mark(uint64_t guestAddr, uint64_t size) const;

@@ -39,6 +39,7 @@ class MemoryRegion {
 
   const RegionDescription& description() const { return description_; }
   std::byte* hostAddr() const { return hostAddr_; }
+  const UniqueFd& file() const { return mapping_->file(); }
 
  private:
   MemoryRegion(const RegionDescription& description, std::unique_ptr<const SharedMapping> mapping)

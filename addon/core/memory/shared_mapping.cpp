@@ -54,17 +54,19 @@ Result<std::unique_ptr<const SharedMapping>> SharedMapping::map(
   void* mapping = ::mmap(nullptr, mappingSize, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
                          fd.get(), static_cast<off_t>(offset - headSize));
   if (mapping == MAP_FAILED) return systemError("mmap of " + name, errno);
-  std::unique_ptr<const SharedMapping> shared(new SharedMapping(
-      static_cast<std::byte*>(mapping), mappingSize, headSize, size, std::move(onTruncated)));
+  std::unique_ptr<const SharedMapping> shared(
+      new SharedMapping(std::move(fd), static_cast<std::byte*>(mapping), mappingSize, headSize,
+                        size, std::move(onTruncated)));
   if (::madvise(mapping, mappingSize, MADV_DONTFORK) != 0 ||
       ::madvise(mapping, mappingSize, MADV_DONTDUMP) != 0)
     return systemError("madvise of " + name, errno);
   return shared;
 }
 
-SharedMapping::SharedMapping(std::byte* mapping, size_t mappingSize, size_t headSize, uint64_t size,
-                             std::shared_ptr<const EventFd> onTruncated)
-    : mapping_(mapping),
+SharedMapping::SharedMapping(UniqueFd file, std::byte* mapping, size_t mappingSize, size_t headSize,
+                             uint64_t size, std::shared_ptr<const EventFd> onTruncated)
+    : file_(std::move(file)),
+      mapping_(mapping),
       mappingSize_(mappingSize),
       start_(mapping + headSize),
       size_(size),

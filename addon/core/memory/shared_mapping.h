@@ -14,7 +14,8 @@
 namespace holdfast {
 
 /// A piece of a front end's file, mapped shared, and left out of core dumps and of child processes
-/// (a fork would copy pages that direct I/O is writing to).
+/// (a fork would copy pages that direct I/O is writing to). It keeps the file: another process that
+/// goes on with the connection has to map it, too.
 class SharedMapping {
  public:
   /// `name`: what it is, for messages ("the dirty log"). `offset` and `size` in bytes, of any
@@ -31,11 +32,13 @@ class SharedMapping {
 
   std::byte* start() const { return start_; }
   uint64_t size() const { return size_; }
+  const UniqueFd& file() const { return file_; }
 
  private:
-  SharedMapping(std::byte* mapping, size_t mappingSize, size_t headSize, uint64_t size,
-                std::shared_ptr<const EventFd> onTruncated);
+  SharedMapping(UniqueFd file, std::byte* mapping, size_t mappingSize, size_t headSize,
+                uint64_t size, std::shared_ptr<const EventFd> onTruncated);
 
+  UniqueFd file_;
   std::byte* mapping_;
   size_t mappingSize_;
   std::byte* start_;

@@ -2,8 +2,10 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "core/socket/socket_address.h"
@@ -73,6 +75,20 @@ Result<ListeningSocket> ListeningSocket::bind(const std::string& path, mode_t mo
   if (::chmod(address->path(), mode) != 0 || ::listen(listening.fd(), kBacklog) != 0)
     return systemError("cannot listen at " + path, errno);
   return listening;
+}
+
+Result<ListeningSocket> ListeningSocket::adopt(UniqueFd socket, const std::string& path) {
+  const auto listens = isListening(socket);
+  if (!listens) return listens.error();
+  sockaddr_un bound{};
+  socklen_t size = sizeof bound;
+  if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&bound), &size) != 0)
+    return systemError("getsockname", errno);
+  const std::string at(bound.sun_path, ::strnlen(bound.sun_path, sizeof bound.sun_path));
+  if (!*listens || at != path) return Error{EINVAL, "the socket doesn't listen at " + path};
+  struct stat file;
+  if (::lstat(path.c_str(), &file) != 0) return systemError(path, errno);
+  return ListeningSocket(std::move(socket), path, file);
 }
 
 ListeningSocket::ListeningSocket(UniqueFd socket) : socket_(std::move(socket)) {

@@ -23,11 +23,15 @@ class ListeningSocket {
   static Result<ListeningSocket> bind(const std::string& path, mode_t mode);
   /// Takes over a socket that listens already; its file isn't ours to remove.
   explicit ListeningSocket(UniqueFd socket);
+  /// Goes on with what another process has bound at `path`, whose file is ours to remove from now
+  /// on. Errors: isListening's; EINVAL where it doesn't listen, or not there.
+  static Result<ListeningSocket> adopt(UniqueFd socket, const std::string& path);
   ListeningSocket(ListeningSocket&&) = default;
   /// Removes the socket file, if it is still the one bind() made.
   ~ListeningSocket() { removeFile(); }
 
   int fd() const { return socket_.get(); }
+  const UniqueFd& socket() const { return socket_; }
 
   /// Without a connection: nobody waits, or there is no room for one more.
   struct Accepted {

@@ -12,6 +12,7 @@ class BackendChannel {
   /// Replaces the fd. Error: it is neither a socket nor a pipe.
   Status open(UniqueFd fd);
   bool isOpen() const { return fd_.valid(); }
+  const UniqueFd& fd() const { return fd_; }
 
   /// Sends CONFIG_CHANGE without NEED_REPLY: QEMU asks for the config space while it handles the
   /// message, and would wait for us while we wait for it. Errors: write's; EAGAIN when the front

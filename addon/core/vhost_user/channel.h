@@ -21,6 +21,7 @@ class Channel {
 
   /// For poll(2).
   int fd() const { return socket_.get(); }
+  const UniqueFd& socket() const { return socket_; }
 
   /// Reads one message; the fds of the one before are closed. kClosed: the peer closed between two
   /// messages. Errors (EPROTO or recvmsg's): a wrong version or reply flag, a payload above

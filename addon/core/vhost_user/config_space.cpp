@@ -46,8 +46,10 @@ Status ConfigSpace::write(const Message& message) {
   const auto data = message.payload().subspan(sizeof(ConfigHeader));
   if (data.size() != header->size) return wrongSize(message, *header);
   Status written = device_.writeConfig(header->offset, data);
-  if (written.ok()) learn(header->offset, data);
-  return written;
+  if (!written) return written;
+  learn(header->offset, data);
+  written_.assign(message.payload().begin(), message.payload().end());
+  return {};
 }
 
 bool ConfigSpace::frontendIsOutdated() {

@@ -4,6 +4,7 @@
 #include <bitset>
 #include <cstddef>
 #include <span>
+#include <vector>
 
 #include "core/base/status.h"
 #include "core/vhost_user/device.h"
@@ -22,6 +23,11 @@ class ConfigSpace {
   Result<std::span<const std::byte>> read(const Message& message);
   /// SET_CONFIG.
   Status write(const Message& message);
+  /// RESET_DEVICE: what was written holds no longer.
+  void forgetWritten() { written_.clear(); }
+  /// The payload of the SET_CONFIG that holds; empty: none does. It is the last one: no device has
+  /// more than one field that can be written.
+  std::span<const std::byte> written() const { return written_; }
 
   /// Whether the front end hasn't read anything on this connection (then it goes by what an earlier
   /// one told it), or a byte that it has read differs from the device's now.
@@ -37,6 +43,7 @@ class ConfigSpace {
   std::array<std::byte, kMaxReplyPayload> reply_;
   Bytes known_{};
   std::bitset<kMaxConfigSize> isKnown_;
+  std::vector<std::byte> written_;
 };
 
 }  // namespace holdfast::vhost_user

@@ -16,6 +16,11 @@ class ConnectionSource {
   /// Waits for a connection. Empty: `stopFd` is readable, or there was only one to come. Error:
   /// there will be no more, and why.
   virtual Result<std::optional<Channel>> next(int stopFd) = 0;
+  /// The socket that listens, or an invalid one: for another process to go on with.
+  virtual const UniqueFd& listeningSocket() const {
+    static const UniqueFd none;
+    return none;
+  }
 };
 
 }  // namespace holdfast::vhost_user

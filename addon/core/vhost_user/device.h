@@ -24,6 +24,12 @@ struct RingSetup {
   uint32_t base = 0;  // split: last avail index; packed: both indices with their wrap bits
 };
 
+/// What a ring was given, as duplicates, and where it goes on.
+struct RingHandles {
+  uint32_t base = 0;
+  UniqueFd kick, call, err;  // invalid: none
+};
+
 /// Sends CONFIG_CHANGE on the back end's channel; valid while its session lives. May be called from
 /// any thread. See Session for when a message really goes out.
 class ConfigNotifier {
@@ -95,6 +101,10 @@ class Device {
   /// Replaces the fd that interrupts the guest; invalid = none (the guest polls).
   virtual Status setRingCall(uint16_t index, UniqueFd call) = 0;
   virtual Status setRingErr(uint16_t index, UniqueFd err) = 0;
+
+  /// Of a ring at a standstill, its requests shown to the driver. The base of one that isn't
+  /// started is 0: Session knows it. Error: no descriptor is left.
+  virtual Result<RingHandles> ringHandles(uint16_t index) = 0;
 
   /// RESET_DEVICE: rings are stopped already, memory stays mapped.
   virtual Status resetDevice() = 0;

@@ -33,9 +33,11 @@ class InflightRegion {
       const InflightDescription& description, UniqueFd fd, uint64_t leastPerQueue,
       uint64_t mostPerQueue, std::shared_ptr<const EventFd> onTruncated);
 
-  uint16_t queueCount() const { return queueCount_; }
+  const InflightDescription& description() const { return description_; }
+  const UniqueFd& file() const { return mapping_->file(); }
+  uint16_t queueCount() const { return description_.queueCount; }
   /// Descriptors that the front end says a ring has at most.
-  uint16_t queueSize() const { return queueSize_; }
+  uint16_t queueSize() const { return description_.queueSize; }
   /// A multiple of eight.
   uint64_t bytesPerQueue() const { return bytesPerQueue_; }
   /// The part of a queue below queueCount().
@@ -44,14 +46,10 @@ class InflightRegion {
  private:
   InflightRegion(std::unique_ptr<const SharedMapping> mapping,
                  const InflightDescription& description, uint64_t bytesPerQueue)
-      : mapping_(std::move(mapping)),
-        queueCount_(description.queueCount),
-        queueSize_(description.queueSize),
-        bytesPerQueue_(bytesPerQueue) {}
+      : mapping_(std::move(mapping)), description_(description), bytesPerQueue_(bytesPerQueue) {}
 
   std::unique_ptr<const SharedMapping> mapping_;
-  uint16_t queueCount_;
-  uint16_t queueSize_;
+  InflightDescription description_;
   uint64_t bytesPerQueue_;
 };
 

@@ -14,6 +14,12 @@ Result<std::unique_ptr<Listener>> Listener::bind(const std::string& path, mode_t
   return std::make_unique<Listener>(std::move(*socket));
 }
 
+Result<std::unique_ptr<Listener>> Listener::adopt(UniqueFd socket, const std::string& path) {
+  auto adopted = ListeningSocket::adopt(std::move(socket), path);
+  if (!adopted) return adopted.error();
+  return std::make_unique<Listener>(std::move(*adopted));
+}
+
 Result<std::optional<Channel>> Listener::next(int stopFd) {
   for (;;) {
     if (waitFor(socket_.fd(), POLLIN, stopFd) == WaitResult::kStopped)

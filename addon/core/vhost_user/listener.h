@@ -18,10 +18,13 @@ class Listener final : public ConnectionSource {
  public:
   /// As ListeningSocket::bind.
   static Result<std::unique_ptr<Listener>> bind(const std::string& path, mode_t mode);
+  /// As ListeningSocket::adopt.
+  static Result<std::unique_ptr<Listener>> adopt(UniqueFd socket, const std::string& path);
   explicit Listener(ListeningSocket socket) : socket_(std::move(socket)) {}
 
   /// Errors: accept4's that don't pass; shortage of fds or memory is waited out.
   Result<std::optional<Channel>> next(int stopFd) override;
+  const UniqueFd& listeningSocket() const override { return socket_.socket(); }
 
  private:
   ListeningSocket socket_;

@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "core/vhost_user/session_state.h"
+
 namespace holdfast::vhost_user {
 
 Status MemoryTable::replace(Message& message) {
@@ -31,6 +33,15 @@ Status MemoryTable::add(Message& message) {
 
 Status MemoryTable::remove(const Message& message) {
   return use(map_->without(message.read<SingleRegion>().region));
+}
+
+Status MemoryTable::retell(std::vector<Message>& told) const {
+  for (const auto& region : map_->regions()) {
+    const SingleRegion single{.region = region->description()};
+    if (Status added = tell(told, Request::kAddMemReg, bytesOf(single), region->file()); !added)
+      return added;
+  }
+  return {};
 }
 
 Result<std::shared_ptr<const MemoryMap>> MemoryTable::mapInto(const MemoryMap& map,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "core/base/event_fd.h"
 #include "core/base/status.h"
@@ -23,6 +24,9 @@ class MemoryTable {
   Status add(Message& message);
   /// REM_MEM_REG.
   Status remove(const Message& message);
+
+  /// Adds the ADD_MEM_REGs that would bring another table here. Error: no descriptor is left.
+  Status retell(std::vector<Message>& told) const;
 
   bool empty() const { return map_->size() == 0; }
   /// Behind the last byte of guest memory.

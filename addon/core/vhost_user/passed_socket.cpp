@@ -35,4 +35,8 @@ Result<std::unique_ptr<ConnectionSource>> adoptSocket(UniqueFd socket) {
   return std::unique_ptr<ConnectionSource>(new PassedConnection(std::move(socket)));
 }
 
+std::unique_ptr<ConnectionSource> noConnections() {
+  return std::make_unique<PassedConnection>(UniqueFd());
+}
+
 }  // namespace holdfast::vhost_user

@@ -13,4 +13,7 @@ namespace holdfast::vhost_user {
 /// only connection there will be. Errors: ENOTSOCK, EPROTOTYPE (not an AF_UNIX stream socket).
 Result<std::unique_ptr<ConnectionSource>> adoptSocket(UniqueFd socket);
 
+/// A source from which nothing comes: that of a passed connection that another source has given.
+std::unique_ptr<ConnectionSource> noConnections();
+
 }  // namespace holdfast::vhost_user

@@ -7,6 +7,8 @@
 #include <bit>
 #include <cerrno>
 
+#include "core/vhost_user/session_state.h"
+
 namespace holdfast::vhost_user {
 namespace {
 
@@ -187,6 +189,41 @@ Status RingTable::reset() {
     rings_[index] = Ring{};
   }
   return {};
+}
+
+Status RingTable::retell(std::vector<Message>& told, bool enabledAtFirst) const {
+  Status outcome;
+  for (uint32_t index = 0; index < rings_.size() && outcome; ++index)
+    outcome = retellOne(told, index, enabledAtFirst);
+  return outcome;
+}
+
+Status RingTable::retellOne(std::vector<Message>& told, uint32_t index, bool enabledAtFirst) const {
+  const auto handles = device_.ringHandles(static_cast<uint16_t>(index));
+  if (!handles) return handles.error();
+  const auto& [setup, hasSize, hasAddresses, started, enabled] = rings_[index];
+  Status outcome;
+  const auto add = [&](Request request, const auto& payload, const UniqueFd& fd = {}) {
+    if (outcome) outcome = tell(told, request, bytesOf(payload), fd);
+  };
+  if (hasSize) add(Request::kSetVringNum, VringState{index, setup.size});
+  const uint32_t base = started ? handles->base : setup.base;
+  if (base != 0) add(Request::kSetVringBase, VringState{index, base});
+  if (hasAddresses)
+    add(Request::kSetVringAddr, VringAddresses{.index = index,
+                                               .flags = setup.flags,
+                                               .descriptorAddr = setup.descriptorAddr,
+                                               .usedAddr = setup.usedAddr,
+                                               .availableAddr = setup.availableAddr,
+                                               .logAddr = setup.logAddr});
+  if (handles->call) add(Request::kSetVringCall, uint64_t{index}, handles->call);
+  if (handles->err) add(Request::kSetVringErr, uint64_t{index}, handles->err);
+  if (started)
+    add(Request::kSetVringKick, handles->kick ? uint64_t{index} : index | kVringNoFd,
+        handles->kick);
+  if (enabled != enabledAtFirst)
+    add(Request::kSetVringEnable, VringState{index, enabled ? 1U : 0U});
+  return outcome;
 }
 
 bool RingTable::anyRunning() const {

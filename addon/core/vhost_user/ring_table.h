@@ -41,6 +41,10 @@ class RingTable {
   /// RESET_DEVICE: every ring stopped, disabled and without set-up.
   Status reset();
 
+  /// Adds the messages that would bring another table here, where each ring is enabled as
+  /// `enabledAtFirst` says. Error: no descriptor is left.
+  Status retell(std::vector<Message>& told, bool enabledAtFirst) const;
+
   /// Whether any ring is started and enabled.
   bool anyRunning() const;
 
@@ -54,6 +58,7 @@ class RingTable {
   };
 
   Status checkIndex(uint64_t index) const;
+  Status retellOne(std::vector<Message>& told, uint32_t index, bool enabledAtFirst) const;
   Status makeChangeable(uint16_t index);
   Status stopStarted(uint16_t index);
   Status setOneEnabled(uint16_t index, bool enabled);

@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "core/base/duplicate_fd.h"
+
 namespace holdfast::vhost_user {
 namespace {
 
@@ -31,11 +33,16 @@ Session::Session(Device& device, Channel channel, WarningSink warn)
       memory_(device),
       config_(device) {}
 
-Status Session::run(int stopFd) {
+Status Session::run(int stopFd, const StandstillPoint& standstill, std::vector<Message> told) {
   if (!configChanged_.valid() || !memory_.truncated()->valid())
     return Error{EMFILE, "no file descriptor left for the session"};
   device_.connected(*this);
-  Status end = serve(stopFd);
+  Status end;
+  for (Message& message : told)
+    if (end) end = serveTold(message);
+  told.clear();
+  announcementDue_ = rings_.anyRunning();
+  if (end) end = serve(stopFd, standstill);
   device_.disconnected();
   return end;
 }
@@ -44,11 +51,15 @@ void Session::configChanged() {
   configChanged_.signal();
 }
 
-Status Session::serve(int stopFd) {
+Status Session::serve(int stopFd, const StandstillPoint& standstill) {
   Message message;
   for (;;) {
-    const Event event = nextEvent(stopFd);
+    const Event event = nextEvent(stopFd, standstill.fd);
     if (event == Event::kStopped) return {};
+    if (event == Event::kStandstill) {
+      standstill.reached(*this);
+      continue;
+    }
     if (event == Event::kMemoryLost)
       return Error{EIO, "the front end truncated a file of shared memory"};
     if (event == Event::kIdle) {
@@ -64,18 +75,20 @@ Status Session::serve(int stopFd) {
 
 /// An announcement that is due waits until no request does: QEMU 7.2 handles it even while it
 /// waits for a reply of ours, and then takes that reply for the one to its GET_CONFIG.
-Session::Event Session::nextEvent(int stopFd) {
+Session::Event Session::nextEvent(int stopFd, int standstillFd) {
   for (;;) {
     const bool announce = announcementDue_ && rings_.anyRunning();
     pollfd watched[] = {{stopFd, POLLIN, 0},
                         {channel_.fd(), POLLIN, 0},
                         {configChanged_.get(), POLLIN, 0},
-                        {memory_.truncated()->get(), POLLIN, 0}};
+                        {memory_.truncated()->get(), POLLIN, 0},
+                        {standstillFd, POLLIN, 0}};
     const int ready = ::poll(watched, std::size(watched), announce ? 0 : -1);
     if (ready == 0) return Event::kIdle;
     if (ready < 0) continue;  // EINTR, or ENOMEM that passes
     if (watched[0].revents != 0) return Event::kStopped;
     if (watched[3].revents != 0) return Event::kMemoryLost;
+    if (watched[4].revents != 0) return Event::kStandstill;
     if (watched[2].revents != 0) {
       configChanged_.drain();
       announcementDue_ = true;
@@ -87,10 +100,8 @@ Session::Event Session::nextEvent(int stopFd) {
 Status Session::serveMessage(Message& message, int stopFd) {
   const uint32_t request = message.header.request;
   const RequestForm* form = formOf(request);
-  if (!form || (form->feature & ~offeredProtocolFeatures()) != 0)
-    return refuse(message, form, Error{ENOTSUP, "this back end doesn't offer it"}, stopFd);
-  if (Status wellFormed = checkForm(*form, message); !wellFormed)
-    return refuse(message, form, wellFormed.error(), stopFd);
+  if (Status servable = checkMessage(message, form); !servable)
+    return refuse(message, form, servable.error(), stopFd);
 
   const bool wasRunning = rings_.anyRunning();
   Reply reply;
@@ -104,6 +115,22 @@ Status Session::serveMessage(Message& message, int stopFd) {
                           reply.fd.get());
   if (wantsAcknowledgement(message)) return channel_.reply(request, bytesOf(kAcknowledged), stopFd);
   return {};
+}
+
+/// As serveMessage() does it, but that nobody waits for a reply.
+Status Session::serveTold(Message& message) {
+  const uint32_t request = message.header.request;
+  Status outcome = checkMessage(message, formOf(request));
+  Reply reply;
+  if (outcome) outcome = handle(message, reply);
+  if (outcome) return {};
+  return Error{outcome.error().code, requestName(request) + " refused: " + outcome.error().message};
+}
+
+Status Session::checkMessage(const Message& message, const RequestForm* form) const {
+  if (!form || (form->feature & ~offeredProtocolFeatures()) != 0)
+    return Error{ENOTSUP, "this back end doesn't offer it"};
+  return checkForm(*form, message);
 }
 
 Status Session::refuse(const Message& message, const RequestForm* form, const Error& why,
@@ -240,7 +267,11 @@ Status Session::setLog(Message& message) {
   if (!(*log)->covers(memory_.guestEnd()))
     return Error{EINVAL, "a dirty log of " + std::to_string(description.size) +
                              " bytes, too short for the guest's memory"};
-  return device_.setLog(std::move(*log));
+  Status accepted = device_.setLog(*log);
+  if (!accepted) return accepted;
+  log_ = std::move(*log);
+  logDescription_ = description;
+  return {};
 }
 
 Status Session::openBackendChannel(Message& message) {
@@ -250,6 +281,7 @@ Status Session::openBackendChannel(Message& message) {
 
 Status Session::resetDevice() {
   if (Status reset = rings_.reset(); !reset) return reset;
+  config_.forgetWritten();
   return device_.resetDevice();
 }
 
@@ -287,8 +319,35 @@ Status Session::useInflight(Message& message) {
                                     device_.inflightBytes(description->queueSize).negotiated,
                                     device_.inflightBytes(kMaxRingSize).most, memory_.truncated());
   if (!region) return region.error();
+  inflight_ = *region;
   device_.setInflight(std::move(*region));
   return {};
+}
+
+Result<SessionState> Session::state() const {
+  SessionState state;
+  auto connection = duplicateFd(channel_.socket());
+  if (!connection) return connection.error();
+  state.connection = std::move(*connection);
+  if (Status told = retell(state.told); !told) return told.error();
+  return state;
+}
+
+Status Session::retell(std::vector<Message>& told) const {
+  Status outcome;
+  const auto add = [&](Request request, std::span<const std::byte> payload,
+                       const UniqueFd& fd = {}) {
+    if (outcome) outcome = tell(told, request, payload, fd);
+  };
+  add(Request::kSetProtocolFeatures, bytesOf(protocolFeatures_));
+  if (features_ != 0) add(Request::kSetFeatures, bytesOf(features_));
+  if (outcome) outcome = memory_.retell(told);
+  if (backendChannel_.isOpen()) add(Request::kSetBackendReqFd, {}, backendChannel_.fd());
+  if (log_) add(Request::kSetLogBase, bytesOf(logDescription_), log_->file());
+  if (inflight_) add(Request::kSetInflightFd, bytesOf(inflight_->description()), inflight_->file());
+  if (!config_.written().empty()) add(Request::kSetConfig, config_.written());
+  const bool enabledAtFirst = features_ != 0 && (features_ & kProtocolFeaturesBit) == 0;
+  return outcome ? rings_.retell(told, enabledAtFirst) : outcome;
 }
 
 uint64_t Session::offeredProtocolFeatures() const {

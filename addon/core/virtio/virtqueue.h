@@ -61,6 +61,7 @@ class Virtqueue {
   /// The driver may find nothing: spurious interrupts are allowed.
   void interrupt();
   void setErr(UniqueFd err) { err_ = std::move(err); }
+  const UniqueFd& kick() const { return kick_; }
   int kickFd() const { return kick_.get(); }
   /// An eventfd's counter is left alone: each signal is an edge for the poller. A pipe (user-mode
   /// Linux's) would fill up.

@@ -3,17 +3,15 @@
 #include <doctest/doctest.h>
 #include <sys/socket.h>
 
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <vector>
 
 #include "core/blk/blk_device.h"
 #include "core/device/attachment.h"
 #include "core/disk/disk.h"
 #include "core/vhost_user/listener.h"
 #include "frontend/blk_driver.h"
+#include "support/attachment_events.h"
 #include "support/ring_kinds.h"
 #include "support/temporary_image.h"
 
@@ -56,11 +54,7 @@ class BlkFixture {
     Attachment::Options attach;
     attach.pollNanoseconds = options.pollNanoseconds;
     attach.admitted = options.admitted;
-    attach.onEvent = [this](AttachmentEvent event) {
-      const std::lock_guard lock(mutex_);
-      events_.push_back(std::move(event));
-      changed_.notify_all();
-    };
+    attach.onEvent = events_.sink();
     auto model = std::make_unique<blk::BlkDevice>(blk::BlkOptions{.queueCount = options.queues,
                                                                   .configWce = options.configWce,
                                                                   .fence = options.fence,
@@ -84,14 +78,7 @@ class BlkFixture {
   }
 
   /// Waits for the next event of this kind.
-  AttachmentEvent waitForEvent(AttachmentEvent::Kind kind) {
-    std::unique_lock lock(mutex_);
-    for (;;) {
-      for (; seen_ < events_.size(); ++seen_)
-        if (events_[seen_].kind == kind) return events_[seen_++];
-      changed_.wait(lock);
-    }
-  }
+  AttachmentEvent waitForEvent(AttachmentEvent::Kind kind) { return events_.next(kind); }
   /// The same; returns its text.
   std::string waitFor(AttachmentEvent::Kind kind) { return waitForEvent(kind).text; }
 
@@ -106,10 +93,7 @@ class BlkFixture {
   TemporaryImage image_;
   std::unique_ptr<Disk> disk_;
   std::string socketPath_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<AttachmentEvent> events_;
-  size_t seen_ = 0;
+  AttachmentEvents events_;
   std::unique_ptr<Attachment> attachment_;  // last: its thread reports events
 };
 

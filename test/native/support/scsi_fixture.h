@@ -13,6 +13,7 @@
 #include "core/scsi/scsi_controller.h"
 #include "core/vhost_user/listener.h"
 #include "frontend/scsi_driver.h"
+#include "support/attachment_events.h"
 #include "support/control_plane.h"
 #include "support/ring_kinds.h"
 #include "support/temporary_image.h"
@@ -71,7 +72,7 @@ class ScsiFixture {
     auto listener = vhost_user::Listener::bind(socketPath_, 0600);
     REQUIRE(listener.ok());
     Attachment::Options attach;
-    attach.onEvent = [](const AttachmentEvent&) {};
+    attach.onEvent = events_.sink();
     auto attachment = Attachment::start(std::move(model), std::move(*listener), std::move(attach));
     REQUIRE(attachment.ok());
     attachment_ = std::move(*attachment);
@@ -126,6 +127,8 @@ class ScsiFixture {
     return message;
   }
 
+  AttachmentEvent waitForEvent(AttachmentEvent::Kind kind) { return events_.next(kind); }
+
   uint64_t total(RelaxedCounter virtio::QueueCounters::* counter) const {
     uint64_t sum = 0;
     for (const virtio::QueueCounters& counters : attachment_->counters())
@@ -141,6 +144,7 @@ class ScsiFixture {
   std::shared_ptr<AccessFence> fence_;
   scsi::ScsiController* controller_ = nullptr;
   std::string socketPath_;
+  AttachmentEvents events_;
   std::unique_ptr<Attachment> attachment_;  // last: its threads use the others
 };
 
