@@ -16,7 +16,10 @@ export class ControlClient {
     this.#rpc = new JSONRPCClient((request) => {
       socket.write(`${JSON.stringify(request)}\n`);
     });
-    createInterface({ input: socket }).on('line', (line) => {
+    const lines = createInterface({ input: socket });
+    // It repeats those of the socket, which are dealt with below.
+    lines.on('error', () => undefined);
+    lines.on('line', (line) => {
       this.#receive(line);
     });
     this.#closed = new Promise((resolve) => {

@@ -2,7 +2,7 @@
  * The control socket: JSON-RPC 2.0, one message a line, on a unix socket that only its owner may
  * open. Whoever can connect may do everything, so there is nothing to log in with.
  */
-import { rmSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
 import { createServer, connect, type Server, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { JSONRPCServer, JSONRPCErrorException } from 'json-rpc-2.0';
@@ -39,6 +39,7 @@ export class ControlServer {
   readonly #server: Server;
   readonly #methods: ReadonlyMap<string, ControlMethod>;
   readonly #connections = new Set<Socket>();
+  #path = '';
 
   private constructor(methods: ReadonlyMap<string, ControlMethod>) {
     this.#methods = methods;
@@ -54,12 +55,23 @@ export class ControlServer {
     methods: ReadonlyMap<string, ControlMethod>,
   ): Promise<ControlServer> {
     const control = new ControlServer(methods);
+    await control.#listen(path);
+    return control;
+  }
+
+  /** Listens at `path` from now on, whoever did so before. */
+  moveTo(path: string): void {
+    renameSync(this.#path, path);
+    this.#path = path;
+  }
+
+  async #listen(path: string): Promise<void> {
     await removeStale(path);
     // Nobody may connect in the moment between bind and chmod.
     const umask = process.umask(0o177);
     try {
       await new Promise<void>((resolve, reject) => {
-        control.#server.once('error', reject).listen(path, resolve);
+        this.#server.once('error', reject).listen(path, resolve);
       });
     } catch (error) {
       throw new Failure(ExitCode.socket, `control socket ${path}: ${messageOf(error)}`, {
@@ -68,12 +80,14 @@ export class ControlServer {
     } finally {
       process.umask(umask);
     }
-    return control;
+    this.#path = path;
   }
 
   /** Ends every connection and removes the socket. */
   close(): void {
     this.#server.close();
+    // Node removes the file only where it was first.
+    rmSync(this.#path, { force: true });
     for (const socket of this.#connections) socket.destroySoon();
   }
 
@@ -95,7 +109,10 @@ export class ControlServer {
     };
     const rpc = this.#rpcFor(send, closed.signal);
     endOverlongLines(socket);
-    createInterface({ input: socket }).on('line', (line) => {
+    const lines = createInterface({ input: socket });
+    // It repeats those of the socket, which are dealt with there.
+    lines.on('error', () => undefined);
+    lines.on('line', (line) => {
       if (line.trim() === '') return;
       // It rejects where a batch holds what is no object.
       rpc.receiveJSON(line).then(
