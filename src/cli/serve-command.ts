@@ -50,6 +50,7 @@ interface ServeArguments extends SandboxArguments {
   device: DeviceKind[];
   initiatorName: string[];
   blkFile: string[];
+  takeover?: true;
   incoming?: true;
   readOnly?: true;
   serial: string[];
@@ -111,6 +112,12 @@ export function serveCommand(): Command {
       )
       .option('--read-only', 'refuse writes')
       .option('--incoming', 'the guests come by migration: share the disks until they run here')
+      .addOption(
+        new Option(
+          '--takeover',
+          'in the place of the server at --control-socket, whose guests see a pause',
+        ).conflicts('incoming'),
+      )
       .addOption(
         new Option('--serial <text>', 'serial number of the nth disk, at most 20 bytes')
           .argParser(collected(serial))
@@ -228,8 +235,12 @@ function serveOptions(args: ServeArguments, refuse: (message: string) => never):
   if (args.incoming && args.pr.some(({ by }) => by !== 'emulated')) {
     refuse('--incoming takes emulated reservations only');
   }
+  if (args.takeover && args.controlSocket === undefined) {
+    refuse('--takeover asks the running server by its --control-socket');
+  }
   const anyScsi = guests.some(({ device }) => device === 'scsi');
   return {
+    takeover: args.takeover ?? false,
     incoming: args.incoming ?? false,
     disks,
     guests,

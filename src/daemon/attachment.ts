@@ -1,9 +1,16 @@
 /** A device at its endpoint: what the data plane reports of it, and how it is stopped. */
-import { fstatSync } from 'node:fs';
+import { closeSync, fstatSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import type { AttachmentEvent, EndpointOptions, NativeAttachment } from '../native/addon.js';
+import type {
+  AttachmentEvent,
+  AttachmentState,
+  EndpointOptions,
+  NativeAttachment,
+} from '../native/addon.js';
+import { fdsOf } from '../takeover/state.js';
 import { PeerLog } from '../telemetry/peer-log.js';
+import { Deferred } from '../util/deferred.js';
 import { errnoOf, ExitCode, Failure, messageOf } from '../util/failure.js';
 import type { Endpoint } from './serve-options.js';
 
@@ -21,11 +28,15 @@ export class Attachment<Native extends NativeAttachment> {
   readonly #log: PeerLog;
   readonly #listener: AttachmentListener;
   readonly #end = new AbortController();
+  readonly #taken = new Deferred<undefined>();
   #disconnectReason = '';
   #connected = false;
+  #demand = 0;
+  #standing: Deferred<AttachmentState> | undefined;
 
   /**
    * @param open starts the device at the endpoint
+   * @param inherits it goes on where another process stood still, after `resume`
    * @throws Failure (socket) if the endpoint can't be had.
    */
   constructor(
@@ -33,10 +44,11 @@ export class Attachment<Native extends NativeAttachment> {
     log: Logger,
     open: (events: Pick<EndpointOptions, 'onEvent'>) => Native,
     listener: AttachmentListener,
+    inherits: boolean,
   ) {
     this.#log = new PeerLog(log);
     this.#listener = listener;
-    if ('socketFd' in endpoint) refuseOtherThanSocket(endpoint.socketFd);
+    if ('socketFd' in endpoint && !inherits) refuseOtherThanSocket(endpoint.socketFd);
     const onEvent = (event: AttachmentEvent) => {
       this.#onEvent(event);
     };
@@ -66,6 +78,34 @@ export class Attachment<Native extends NativeAttachment> {
     return this.native.inFlight();
   }
 
+  /**
+   * Resolves when it has taken in all that it inherited, and stands still.
+   * @throws Failure (refused) if it can't
+   */
+  get taken(): Promise<unknown> {
+    return this.#taken.promise;
+  }
+
+  /**
+   * Brings it to a standstill with nothing in flight.
+   * @returns what another process needs to go on; its descriptors are the caller's
+   * @throws Failure (refused) if it has ended, or was resumed before
+   */
+  standStill(): Promise<AttachmentState> {
+    this.resume();
+    if (this.ended.aborted) return Promise.reject(refusal('it serves no more'));
+    this.#standing = new Deferred();
+    this.native.standStill(++this.#demand);
+    return this.#standing.promise;
+  }
+
+  /** Goes on as if it had not stood still. */
+  resume(): void {
+    this.#standing?.reject(refusal('I/O, or a reservation command, did not end in time'));
+    this.#standing = undefined;
+    this.native.resume();
+  }
+
   /** Stops and drains; false if I/O was left after `milliseconds`. */
   async stop(milliseconds: number): Promise<boolean> {
     const timer = new AbortController();
@@ -79,6 +119,14 @@ export class Attachment<Native extends NativeAttachment> {
     }
   }
 
+  #standsStill(demand: number, state: AttachmentState | undefined, reason: string): void {
+    const standing = demand === this.#demand ? this.#standing : undefined;
+    this.#standing = undefined;
+    if (state === undefined) standing?.reject(refusal(reason));
+    else if (standing === undefined) for (const fd of fdsOf(state)) closeSync(fd);
+    else standing.resolve(state);
+  }
+
   #onEvent(event: AttachmentEvent): void {
     switch (event.type) {
       case 'connected':
@@ -88,6 +136,7 @@ export class Attachment<Native extends NativeAttachment> {
       case 'disconnected':
         this.#connected = false;
         this.#disconnectReason = event.reason;
+        this.#taken.reject(refusal(event.reason));
         if (event.reason === '') this.#log.info('front end disconnected');
         else this.#log.warn(`front end disconnected: ${event.reason}`);
         this.#listener.onDisconnected();
@@ -101,10 +150,20 @@ export class Attachment<Native extends NativeAttachment> {
       case 'disks-left':
         this.#listener.onDisksLeft();
         break;
+      case 'stands-still':
+        if (event.demand === 0) this.#taken.resolve(undefined);
+        else this.#standsStill(event.demand, event.state, event.reason);
+        break;
       case 'ended':
+        this.#standing?.reject(refusal('it serves no more'));
+        this.#taken.reject(refusal('it serves no more'));
         this.#end.abort(event.reason === '' ? this.#disconnectReason : event.reason);
     }
   }
+}
+
+function refusal(message: string): Failure {
+  return new Failure(ExitCode.refused, message);
 }
 
 function refuseOtherThanSocket(fd: number): void {

@@ -6,6 +6,7 @@ import { isInitiatorName, guestNexus } from '../pr/nexus.js';
 import { formatDesignator, parseDesignator } from '../scsi/designator.js';
 import { ExitCode, Failure, messageOf } from '../util/failure.js';
 import { endpointName } from './attachment.js';
+import type { Handover } from './handover.js';
 import type { ServedDisk } from './served-disk.js';
 import type { Server } from './server.js';
 
@@ -15,6 +16,12 @@ const initiator = v.pipe(
   v.string(),
   v.check(isInitiatorName, 'must be an iqn., eui. or naa. name'),
 );
+
+/** Who takes over: its socket, and the versions of the state that it reads. */
+const takeover = v.strictObject({
+  socket: v.string(),
+  versions: v.pipe(v.array(v.number()), v.maxLength(64)),
+});
 
 /** A disk to serve, as `holdfast serve` takes it by its options. */
 const newDisk = v.strictObject({
@@ -33,12 +40,24 @@ const newDisk = v.strictObject({
   engine: v.optional(v.picklist(['auto', 'io_uring', 'libaio', 'sync']), 'auto'),
 });
 
-/** @param quit ends the server as SIGTERM does */
+/**
+ * @param handover none of the methods that change anything runs during an attempt
+ * @param quit ends the server as SIGTERM does
+ */
 export function controlMethods(
   server: Server,
+  handover: Handover,
   quit: () => void,
 ): ReadonlyMap<string, ControlMethod> {
+  const methods = new Map<string, ControlMethod>();
+  for (const [name, call] of changingMethods(server)) {
+    methods.set(name, (params, notify, closed) => {
+      handover.refuseMeanwhile();
+      return call(params, notify, closed);
+    });
+  }
   return new Map([
+    ...methods,
     ['status', method(v.strictObject({}), () => status(server))],
     [
       'quit',
@@ -47,6 +66,21 @@ export function controlMethods(
         setImmediate(quit);
       }),
     ],
+    [
+      'takeover',
+      method(takeover, ({ socket, versions }) => handover.begin({ socketPath: socket, versions })),
+    ],
+    [
+      'pr.watch',
+      method(v.strictObject({ disk }), (params, notify, closed) => {
+        watch(withReservations(find(server, params.disk)), notify, closed);
+      }),
+    ],
+  ]);
+}
+
+function changingMethods(server: Server): ReadonlyMap<string, ControlMethod> {
+  return new Map([
     ['disk.attach', method(newDisk, (params) => attach(server, params))],
     [
       'disk.detach',
@@ -62,12 +96,6 @@ export function controlMethods(
         const { reservations } = withReservations(find(server, params.disk));
         const nexus = guestNexus(params.initiator);
         return outcomeToJson(await reservations.execute(nexus, commandFromJson(params.command)));
-      }),
-    ],
-    [
-      'pr.watch',
-      method(v.strictObject({ disk }), (params, notify, closed) => {
-        watch(withReservations(find(server, params.disk)), notify, closed);
       }),
     ],
   ]);

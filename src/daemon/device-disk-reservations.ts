@@ -115,6 +115,18 @@ export class DeviceDiskReservations implements DiskReservations {
     return Promise.reject(new Failure(ExitCode.refused, notHandedOver));
   }
 
+  surrender(): Promise<string> {
+    return Promise.reject(new Failure(ExitCode.refused, notHandedOver));
+  }
+
+  keep(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  inherit(): Promise<void> {
+    return Promise.reject(new Failure(ExitCode.refused, notHandedOver));
+  }
+
   close(): Promise<void> {
     return this.#closeUnit();
   }

@@ -35,6 +35,20 @@ export interface DiskReservations {
    * @throws if that isn't possible; nothing has changed then
    */
   takeOver(): Promise<void>;
+  /**
+   * Leaves them to the process that goes on in this one's place, while nothing of a guest is in
+   * flight; nothing changes them until `keep`.
+   * @returns the text of a state file with its handover
+   * @throws Failure (refused) if they aren't migratable
+   */
+  surrender(): Promise<string>;
+  /** That process doesn't go on; to be called also if `surrender` has not settled. */
+  keep(): Promise<void>;
+  /**
+   * Goes on with what the process before surrendered; its guests are attached.
+   * @throws Error if that can't be understood
+   */
+  inherit(surrendered: string): Promise<void>;
   /** To be called when all guests are detached. */
   close(): Promise<void>;
 }

@@ -1,7 +1,7 @@
 /** From a path to a disk that may be served: opened, locked, checked. */
 import type { Logger } from 'pino';
-import { type Image, openImage, refuseClaimedDevice } from '../device/image.js';
-import { takeWriterLock } from '../device/writer-lock.js';
+import { type Image, inheritImage, openImage, refuseClaimedDevice } from '../device/image.js';
+import { takeWriterLock, tryWriterLock } from '../device/writer-lock.js';
 import type { NativeAddon, NativeDisk } from '../native/addon.js';
 import { ExitCode, Failure, messageOf } from '../util/failure.js';
 import type { DiskSettings } from './serve-options.js';
@@ -21,6 +21,17 @@ export async function openLockedImage(
   if (!(await takeWriterLock(image, log, stop))) return undefined;
   refuseClaimedDevice(image);
   return image;
+}
+
+/**
+ * The image of a process that this one takes the place of; the lock came along with it.
+ * @param fd its open file description
+ * @throws Failure (image, imageInUse) if it isn't the image, or not locked
+ */
+export function openInheritedImage({ blkFile, readOnly }: DiskSettings, fd: number): Image {
+  const image = inheritImage(blkFile, readOnly, fd);
+  if (tryWriterLock(fd, readOnly)) return image;
+  throw new Failure(ExitCode.imageInUse, `${blkFile} is locked by somebody else`);
 }
 
 /**

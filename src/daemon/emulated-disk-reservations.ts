@@ -4,6 +4,7 @@ import type { Image } from '../device/image.js';
 import { EmulatedReservations } from '../emulated/emulated-reservations.js';
 import { FileStateStore } from '../emulated/file-state-store.js';
 import { NexusFences } from '../emulated/nexus-fences.js';
+import { decodeStateFile, encodeStateFile } from '../emulated/state-file-format.js';
 import type { StateStore } from '../emulated/state-store.js';
 import { emulatedActions } from '../emulated/transition.js';
 import type { NativeAddon, NativeFence } from '../native/addon.js';
@@ -85,6 +86,18 @@ export class EmulatedDiskReservations implements DiskReservations {
 
   async takeOver(): Promise<void> {
     if (this.actions.size > 0) await this.unit.takeOver();
+  }
+
+  async surrender(): Promise<string> {
+    return encodeStateFile(await this.unit.surrender());
+  }
+
+  keep(): Promise<void> {
+    return this.unit.keep();
+  }
+
+  async inherit(surrendered: string): Promise<void> {
+    await this.unit.inherit(decodeStateFile(surrendered));
   }
 
   close(): Promise<void> {

@@ -1,6 +1,7 @@
 /** One guest: its nexus to each disk, the device it meets them through, and its commands. */
 import type { Logger } from 'pino';
 import type {
+  AttachmentState,
   EndpointOptions,
   MailboxOptions,
   NativeAddon,
@@ -12,7 +13,9 @@ import type {
 import { guestNexus, type Nexus } from '../pr/nexus.js';
 import { decodeVirtioLun } from '../scsi/lun.js';
 import { ScsiTarget } from '../scsi/target.js';
+import type { GuestDevice, GuestState } from '../takeover/state.js';
 import { Attachment } from './attachment.js';
+import { guestDeviceOf } from './guest-device.js';
 import type { DiskOwnership } from './disk-ownership.js';
 import { type FencedDisk, ScsiDevice } from './scsi-device.js';
 import type { GuestSettings, ServeOptions } from './serve-options.js';
@@ -32,6 +35,7 @@ export class Guest {
   readonly settings: GuestSettings;
   readonly nexus: Nexus;
   readonly attachment: Attachment<NativeAttachment>;
+  readonly #deviceState: GuestDevice;
   readonly #disks = new Map<number, ServedDisk>();
   readonly #target: ScsiTarget;
   readonly #device: ScsiDevice | undefined;
@@ -43,6 +47,7 @@ export class Guest {
   /**
    * @param disks by LUN; a blk device has one
    * @param ownership of the disks
+   * @param inherited of the process before: after `attachment.resume` the guest goes on with it
    * @throws Failure (socket) if the endpoint can't be had
    */
   constructor(
@@ -52,8 +57,10 @@ export class Guest {
     options: ServeOptions,
     ownership: DiskOwnership,
     log: Logger,
+    inherited?: AttachmentState,
   ) {
     this.settings = settings;
+    this.#deviceState = guestDeviceOf(settings, options);
     this.#away = options.incoming;
     this.nexus = guestNexus(settings.initiatorName);
     this.#log = log.child({ initiator: settings.initiatorName });
@@ -69,7 +76,12 @@ export class Guest {
         const admitted = !options.incoming;
         const migratable = [...disks.values()].every((disk) => disk.migratable);
         const served = { socketMode, pollMicroseconds, admitted, migratable };
-        const shared = { ...endpoint, ...served, onEvent };
+        const shared = {
+          ...endpoint,
+          ...served,
+          onEvent,
+          ...(inherited && { inherited }),
+        };
         if (device === 'blk') return this.#openBlk(shared, units, options);
         scsi = new ScsiDevice(addon, units, {
           ...shared,
@@ -91,6 +103,7 @@ export class Guest {
           ownership.left(this);
         },
       },
+      inherited !== undefined,
     );
     this.#device = scsi;
     this.attachment.ended.addEventListener('abort', () => {
@@ -109,6 +122,15 @@ export class Guest {
     this.#target.detach();
     await Promise.all([...this.#disks.values()].map((disk) => disk.detach(this.nexus)));
     return true;
+  }
+
+  /**
+   * What another process needs to go on with it, which stands still until `attachment.resume`; the
+   * descriptors are the caller's.
+   * @throws Failure (refused) if it doesn't come to that
+   */
+  async standStill(): Promise<GuestState> {
+    return { ...this.#deviceState, attachment: await this.attachment.standStill() };
   }
 
   /** Its rings made this demand: lets them in, unless they have stopped since. */

@@ -62,6 +62,8 @@ export interface GuestSettings {
 }
 
 export interface ServeOptions {
+  /** In the place of the process that has the control socket. */
+  takeover: boolean;
   /** The guests come by migration: until they run here another process has the disks. */
   incoming: boolean;
   /** LUN n is the nth; a blk device serves the only one. */

@@ -1,15 +1,17 @@
 /** `holdfast serve`: disks and their guests, from start to drained end. */
 import type { Logger } from 'pino';
-import { ControlServer } from '../control/control-server.js';
 import { loadNativeAddon } from '../native/load-native-addon.js';
 import { ExitCode, Failure, messageOf } from '../util/failure.js';
 import { aborted } from '../util/aborted.js';
+import { exitImmediately } from '../util/libc.js';
+import { notifyServiceManager } from '../util/service-manager.js';
 import { endpointName } from './attachment.js';
-import { controlMethods } from './control-methods.js';
 import type { ProcessSignals } from './process-signals.js';
 import type { ServeOptions } from './serve-options.js';
 import type { ServedDisk } from './served-disk.js';
+import { openControl, type Served } from './served.js';
 import { Server } from './server.js';
+import { takeOver } from './take-over.js';
 
 /** SIGTERM ends the process within a second (vhost-user.rst, "Backend program conventions"). */
 const drainMilliseconds = 900;
@@ -25,18 +27,34 @@ export async function serve(
   log: Logger,
   signals: ProcessSignals,
 ): Promise<ExitCode> {
-  const server = await Server.open(loadNativeAddon(), options, log, signals.stop);
+  const addon = loadNativeAddon();
+  if (options.takeover) {
+    const served = await takeOver(addon, options, log, signals.stop);
+    return serveUntilEnd(served, options, log, signals);
+  }
+  const server = await Server.open(addon, options, log, signals.stop);
   if (server === undefined) return ExitCode.ok;
+  const served = await openControl(addon, server, options.controlSocket, log);
+  notifyServiceManager('READY=1');
+  return serveUntilEnd(served, options, log, signals);
+}
+
+async function serveUntilEnd(
+  { server, handover, control, quit }: Served,
+  options: ServeOptions,
+  log: Logger,
+  signals: ProcessSignals,
+): Promise<ExitCode> {
   signals.onHangUp = () => {
     for (const disk of server.disks.values()) refreshSize(disk, log);
   };
-  const quit = new AbortController();
-  const control = await openControl(options, server, quit);
   tellOfStart(server, options, log);
 
-  const asked = AbortSignal.any([signals.stop, quit.signal]);
+  const asked = AbortSignal.any([signals.stop, quit]);
   const ended = Promise.all(server.guests.map(({ attachment }) => aborted(attachment.ended)));
-  await Promise.race([aborted(asked), ended]);
+  await Promise.race([aborted(asked), ended, aborted(handover.done)]);
+  // What is left here is the other process's, sockets and locks included.
+  if (await handover.withdraw()) exitImmediately(ExitCode.ok);
   control?.close();
   if (!(await server.stop(drainMilliseconds))) {
     tellOfStuckIo(server, log);
@@ -45,18 +63,6 @@ export async function serve(
   if (!asked.aborted) throwEndReason(server);
   log.info({ images: imagesOf(server) }, 'stopped');
   return ExitCode.ok;
-}
-
-async function openControl(
-  { controlSocket }: ServeOptions,
-  server: Server,
-  quit: AbortController,
-): Promise<ControlServer | undefined> {
-  if (controlSocket === undefined) return undefined;
-  const methods = controlMethods(server, () => {
-    quit.abort();
-  });
-  return ControlServer.listen(controlSocket, methods);
 }
 
 function imagesOf({ disks }: Server): string[] {

@@ -9,13 +9,15 @@ import type { NativeAddon, NativeDisk, NativeFence } from '../native/addon.js';
 import { usualLimits } from '../pr/coordinator.js';
 import type { LogicalUnitReservations } from '../pr/logical-unit-reservations.js';
 import type { Nexus } from '../pr/nexus.js';
-import { derivedDesignator, parseDesignator } from '../scsi/designator.js';
+import { derivedDesignator, formatDesignator, parseDesignator } from '../scsi/designator.js';
 import { defaultProduct, type Identity } from '../scsi/identity.js';
 import { LogicalUnit } from '../scsi/logical-unit.js';
+import type { DiskState } from '../takeover/state.js';
+import { ExitCode, Failure, messageOf } from '../util/failure.js';
 import type { MediumOptions } from '../scsi/medium.js';
 import type { ModeSettings } from '../scsi/mode-pages.js';
 import { DeviceDiskReservations } from './device-disk-reservations.js';
-import { openLockedImage, openNativeDisk } from './disk.js';
+import { openInheritedImage, openLockedImage, openNativeDisk } from './disk.js';
 import type { DiskReservations, DiskReservationsOptions } from './disk-reservations.js';
 import { EmulatedDiskReservations } from './emulated-disk-reservations.js';
 import type { DiskSettings } from './serve-options.js';
@@ -28,6 +30,9 @@ export interface DiskObserver {
   onSettings(settings: ModeSettings): void;
   onCapacity(): void;
 }
+
+/** Whose a disk is when it is opened. */
+export type DiskOrigin = 'here' | 'incoming' | DiskState;
 
 interface Parts {
   image: Image;
@@ -72,24 +77,23 @@ export class ServedDisk {
   }
 
   /**
-   * @param incoming it is another process's, until `takeOver`
+   * @param origin `incoming`: it is another process's, until `takeOver`; a state: that of the process
+   *   before, and this one goes on with it after `inherit`
    * @returns undefined if `stop` was aborted while waiting for the image
    * @throws Failure (image, imageInUse) with what to do
    */
   static async open(
     addon: NativeAddon,
     settings: DiskSettings,
-    incoming: boolean,
+    origin: DiskOrigin,
     log: Logger,
     stop: AbortSignal,
   ): Promise<ServedDisk | undefined> {
-    // The lock of an incoming guest's image is another process's, and is taken when the guest runs here.
-    const image = incoming
-      ? openImage(settings.blkFile, settings.readOnly)
-      : await openLockedImage(settings, log, stop);
+    const image = await openImageOf(settings, origin, log, stop);
     if (image === undefined) return undefined;
 
-    const serial = settings.serial ?? defaultSerial(image);
+    const before = typeof origin === 'object' ? origin : undefined;
+    const serial = settings.serial ?? before?.serial ?? defaultSerial(image);
     // Filled below, before anything can happen to the disk.
     const served: { disk?: ServedDisk } = {};
     const native = openNativeDisk(addon, image, serial, settings, (sizeBytes) => {
@@ -98,11 +102,12 @@ export class ServedDisk {
     });
     const designator =
       settings.designator ??
+      parseDesignator(before?.designator ?? '') ??
       parseDesignator(deviceIdentity(image) ?? '') ??
       derivedDesignator(serial);
     const options = {
       ...usualLimits,
-      elsewhere: incoming,
+      elsewhere: origin !== 'here',
       onChange: () => {
         served.disk?.reservationsChanged.dispatchEvent(new Event('change'));
       },
@@ -112,7 +117,7 @@ export class ServedDisk {
     const onFault = (error: unknown) => {
       log.error({ err: error, image: image.path }, 'a command failed: this is a bug');
     };
-    const ours = !incoming;
+    const ours = origin !== 'incoming';
     served.disk = new ServedDisk({ image, ours, log, native, identity, reservations, onFault });
     return served.disk;
   }
@@ -183,6 +188,50 @@ export class ServedDisk {
     releaseWriterLock(this.#image);
   }
 
+  /**
+   * What the process needs that goes on in this one's place; nothing of any guest may be in flight.
+   * Until `keep` nothing changes here.
+   * @throws Failure (refused) if it isn't migratable
+   */
+  async surrender(lun: number): Promise<DiskState> {
+    const { serial, designator } = this.unit.identity;
+    return {
+      lun,
+      path: this.path,
+      image: this.#image.fd,
+      readOnly: this.#image.readOnly,
+      serial,
+      designator: formatDesignator(designator),
+      blockSize: this.native.info().blockSize,
+      ...this.unit.settings,
+      reservations: await this.#reservations.surrender(),
+    };
+  }
+
+  /** That process doesn't go on. */
+  keep(): Promise<void> {
+    return this.#reservations.keep();
+  }
+
+  /**
+   * Goes on with what the process before surrendered; its guests are attached.
+   * @throws Failure (refused) if that can't be understood
+   */
+  async inherit({ reservations, descriptorSense, softwareWriteProtect }: DiskState): Promise<void> {
+    try {
+      await this.#reservations.inherit(reservations);
+    } catch (error) {
+      throw new Failure(
+        ExitCode.refused,
+        `what was handed over of ${this.path} ${messageOf(error)}`,
+        {
+          cause: error,
+        },
+      );
+    }
+    this.unit.continueWith({ descriptorSense, softwareWriteProtect });
+  }
+
   /** To be called when all guests are detached. */
   async close(): Promise<void> {
     await this.#reservations.close();
@@ -226,6 +275,18 @@ export class ServedDisk {
     if (!this.unit.resize(this.native.info().sizeBytes)) return;
     for (const observer of this.#observers) observer.onCapacity();
   }
+}
+
+function openImageOf(
+  settings: DiskSettings,
+  origin: DiskOrigin,
+  log: Logger,
+  stop: AbortSignal,
+): Image | undefined | Promise<Image | undefined> {
+  if (origin === 'here') return openLockedImage(settings, log, stop);
+  // Its lock is another process's, and is taken when the guest runs here.
+  if (origin === 'incoming') return openImage(settings.blkFile, settings.readOnly);
+  return openInheritedImage(settings, origin.image);
 }
 
 function mediumOf(

@@ -4,8 +4,10 @@ import type { NativeAddon } from '../native/addon.js';
 import { enterSandbox } from '../native/sandbox.js';
 import { endsWithin } from '../util/ends-within.js';
 import { ExitCode, Failure } from '../util/failure.js';
+import type { TakeoverState } from '../takeover/state.js';
 import { DiskOwnership } from './disk-ownership.js';
 import { Guest } from './guest.js';
+import { refuseOtherDevices } from './guest-device.js';
 import type { DiskSettings, ServeOptions } from './serve-options.js';
 import { ServedDisk } from './served-disk.js';
 
@@ -27,6 +29,7 @@ export class Server {
     options: ServeOptions,
     log: Logger,
     stop: AbortSignal,
+    before: TakeoverState | undefined,
   ) {
     this.#addon = addon;
     this.#disks = disks;
@@ -37,13 +40,17 @@ export class Server {
       guests: () => this.guests,
       log,
     });
-    this.guests = options.guests.map(
-      (guest) => new Guest(addon, disks, guest, options, this.#ownership, log),
-    );
+    const inherited = new Map(before?.guests.map((guest) => [guest.initiator, guest.attachment]));
+    this.guests = options.guests.map((guest) => {
+      const attachment = inherited.get(guest.initiatorName);
+      return new Guest(addon, disks, guest, options, this.#ownership, log, attachment);
+    });
   }
 
   /**
    * @param stop aborted: nothing is waited for any more
+   * @param before what the process left that this one takes the place of: its guests stand still
+   *   until `resume`
    * @returns undefined if `stop` was aborted while waiting for an image
    * @throws Failure for everything that keeps it from serving
    */
@@ -52,15 +59,31 @@ export class Server {
     options: ServeOptions,
     log: Logger,
     stop: AbortSignal,
+    before?: TakeoverState,
   ): Promise<Server | undefined> {
+    if (before !== undefined) refuseOtherDevices(options, before);
     const disks = new Map<number, ServedDisk>();
     for (const [lun, settings] of options.disks.entries()) {
-      const disk = await ServedDisk.open(addon, settings, options.incoming, log, stop);
+      const usual = options.incoming ? 'incoming' : 'here';
+      const origin = before?.disks.find((disk) => disk.lun === lun) ?? usual;
+      const disk = await ServedDisk.open(addon, settings, origin, log, stop);
       if (disk === undefined) return undefined;
       disks.set(lun, disk);
     }
     enterSandbox(addon, options.sandbox, false);
-    return new Server(addon, disks, options, log, stop);
+    const server = new Server(addon, disks, options, log, stop, before);
+    if (before !== undefined) await server.#inherit(before);
+    return server;
+  }
+
+  async #inherit({ disks }: TakeoverState): Promise<void> {
+    for (const { attachment } of this.guests) await attachment.taken;
+    for (const state of disks) await this.#disks.get(state.lun)?.inherit(state);
+  }
+
+  /** All guests go on. */
+  resume(): void {
+    for (const { attachment } of this.guests) attachment.resume();
   }
 
   get disks(): ReadonlyMap<number, ServedDisk> {
@@ -77,7 +100,7 @@ export class Server {
       throw new Failure(ExitCode.usage, 'a blk device has one disk: only scsi guests take another');
     }
     this.#refuseElsewhere();
-    const disk = await ServedDisk.open(this.#addon, settings, false, this.#log, this.#stop);
+    const disk = await ServedDisk.open(this.#addon, settings, 'here', this.#log, this.#stop);
     if (disk === undefined) throw new Failure(ExitCode.usage, 'the server is about to end');
     try {
       this.#refuseElsewhere();

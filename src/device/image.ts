@@ -1,5 +1,13 @@
 /** Opening the file or block device that is to be served, with messages that say what to do. */
-import { closeSync, constants, openSync, readFileSync, statSync, type Stats } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readFileSync,
+  statSync,
+  type Stats,
+} from 'node:fs';
 import { groupName, userName } from '../util/accounts.js';
 import { errnoOf, ExitCode, Failure, messageOf } from '../util/failure.js';
 import { deviceNumber } from '../util/device-number.js';
@@ -27,6 +35,33 @@ export function openImage(path: string, readOnly: boolean): Image {
     throw imageFailure(`${path} is a read-only device: add --read-only`);
   }
   return { path, fd: openDirect(path, stats, readOnly), readOnly, isBlockDevice };
+}
+
+/**
+ * The image that another process has opened and this one goes on with.
+ * @param fd its open file description
+ * @throws Failure (image) if that isn't what is at the path now, or open for something else
+ */
+export function inheritImage(path: string, readOnly: boolean, fd: number): Image {
+  const stats = statImage(path);
+  const open = fstatSync(fd);
+  const isBlockDevice = stats.isBlockDevice();
+  const isSame = isBlockDevice
+    ? open.isBlockDevice() && open.rdev === stats.rdev
+    : open.isFile() && open.dev === stats.dev && open.ino === stats.ino;
+  if (!isSame) throw imageFailure(`${path} is not what the running server has opened`);
+  const access = openFlags(fd) & (constants.O_RDONLY | constants.O_WRONLY | constants.O_RDWR);
+  if (access !== (readOnly ? constants.O_RDONLY : constants.O_RDWR)) {
+    throw imageFailure(`${path} is open at the running server for another kind of access`);
+  }
+  return { path, fd, readOnly, isBlockDevice };
+}
+
+/** Of open(2), as proc(5) has them. */
+function openFlags(fd: number): number {
+  const [, flags = ''] =
+    /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8')) ?? [];
+  return parseInt(flags, 8);
 }
 
 /**

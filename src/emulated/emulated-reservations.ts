@@ -8,6 +8,7 @@ import { logicalUnitTimeOut } from '../pr/sense.js';
 import type { UnitAttentions } from '../pr/unit-attention.js';
 import { permits } from './access.js';
 import { effectIsThere } from './effect.js';
+import type { StoredReservations } from './state-store.js';
 import { ReservationMachine, type ReservationMachineOptions } from './reservation-machine.js';
 
 export type EmulatedReservationsOptions = ReservationMachineOptions & CoordinatorOptions;
@@ -89,6 +90,33 @@ export class EmulatedReservations implements LogicalUnitReservations {
    */
   handOver(): Promise<void> {
     return this.#coordinator.between(() => this.#machine.handOver());
+  }
+
+  /**
+   * Leaves the reservations to the process that goes on in this one's place, after the commands that
+   * wait; later ones are BUSY until `keep`.
+   */
+  async surrender(): Promise<StoredReservations> {
+    let stored: StoredReservations | undefined;
+    await this.#coordinator.between(() => {
+      stored = this.#machine.surrender();
+    });
+    if (stored === undefined) throw new Error('a turn ended before it began');
+    return stored;
+  }
+
+  /** That process doesn't go on; also if `surrender` has not resolved yet. */
+  keep(): Promise<void> {
+    return this.#coordinator.between(() => {
+      this.#machine.keep();
+    });
+  }
+
+  /** Goes on with what the process before surrendered. */
+  inherit(stored: StoredReservations): Promise<void> {
+    return this.#coordinator.between(() => {
+      this.#machine.inherit(stored);
+    });
   }
 
   /**

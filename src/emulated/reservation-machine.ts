@@ -11,11 +11,13 @@ import { AttachedNexus } from './attached-nexus.js';
 import { withoutLegacyReservation } from './legacy-reservation.js';
 import { initialState, type ReservationState } from './reservation-state.js';
 import {
+  type Handover,
   handoverOf,
   isSameStored,
   stateContinuing,
   stateFrom,
   type StateStore,
+  type StoredReservations,
   storedOf,
 } from './state-store.js';
 import { transition } from './transition.js';
@@ -130,10 +132,7 @@ export class ReservationMachine implements ReservationExecutor {
    * @throws what `store.save` throws, and then nothing has changed
    */
   async handOver(): Promise<void> {
-    const attentions = [...this.#attached.values()].map(
-      ({ id, unitAttentions }) => [id, unitAttentions.conditions] as const,
-    );
-    await this.#store.save(handoverOf(this.#state, new Map(attentions)));
+    await this.#store.save(this.#handover());
     this.#elsewhere = true;
   }
 
@@ -150,8 +149,44 @@ export class ReservationMachine implements ReservationExecutor {
     }
     // What doesn't outlive a power cycle must not outlive this process either.
     if (handover !== undefined) await this.#store.save(storedOf(state));
+    this.#goOn(state, handover);
+  }
+
+  /**
+   * Leaves the reservations to the process that goes on in this one's place, without a way through
+   * the store; to be called as `handOver`. Until `keep` nothing changes here.
+   */
+  surrender(): StoredReservations {
+    this.#elsewhere = true;
+    return this.#handover();
+  }
+
+  /** That process doesn't go on. */
+  keep(): void {
+    this.#elsewhere = false;
+  }
+
+  /** Goes on with what the process before surrendered. The store has what outlives both already. */
+  inherit(stored: StoredReservations): void {
+    this.#goOn(stateContinuing(stored), stored.handover);
+  }
+
+  /** Ends RESERVE(6); to be called between two commands. */
+  endLegacyReservation(): void {
+    this.#state = withoutLegacyReservation(this.#state);
+    this.#refreshFences();
+  }
+
+  #handover(): StoredReservations {
+    const attentions = [...this.#attached.values()].map(
+      ({ id, unitAttentions }) => [id, unitAttentions.conditions] as const,
+    );
+    return handoverOf(this.#state, new Map(attentions));
+  }
+
+  #goOn(state: ReservationState, handover: Handover | undefined): void {
     for (const { id, unitAttentions } of this.#attached.values()) {
-      // To a guest that migrates this is no power on.
+      // To a guest that goes on this is no power on.
       if (handover !== undefined) unitAttentions.replace(handover.attentions.get(id) ?? []);
     }
     this.#state = state;
@@ -159,12 +194,6 @@ export class ReservationMachine implements ReservationExecutor {
     this.#elsewhere = false;
     this.#refreshFences();
     this.#onChange();
-  }
-
-  /** Ends RESERVE(6); to be called between two commands. */
-  endLegacyReservation(): void {
-    this.#state = withoutLegacyReservation(this.#state);
-    this.#refreshFences();
   }
 
   async #commit(

@@ -123,6 +123,11 @@ export class LogicalUnit implements CommandTarget {
     return command.run === 'natively' ? 'natively' : command.run(context);
   }
 
+  /** Goes on with what initiators chose at a process that this one takes the place of. */
+  continueWith(settings: ModeSettings): void {
+    this.#changeSettings(settings);
+  }
+
   modeSelect(nexus: Nexus, cdb: Cdb, form: ModeForm, dataOut: Buffer): CommandOutcome {
     const decoded = decodeModeSelect(cdb, form, dataOut, this.#settings, this.medium);
     if (decoded.refusal !== undefined) return checkCondition(decoded.refusal);
