@@ -1,4 +1,7 @@
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstring>
@@ -129,6 +132,17 @@ TEST_CASE("takeover, blk: a standstill that is given up is a pause, time after t
   }
 }
 
+TEST_CASE("takeover, blk: one demand after another is met, whatever became of the one before") {
+  BlkFixture fixture;
+  auto driver = fixture.driver();
+  for (uint64_t demand = 1; demand <= 100; ++demand) {
+    if (demand % 3 == 0) fixture.attachment().resume();
+    (void)standStill(fixture, demand);
+  }
+  fixture.attachment().resume();
+  REQUIRE(*driver->flush() == VIRTIO_BLK_S_OK);
+}
+
 TEST_CASE("takeover, blk: nothing is served at a standstill, and nothing read") {
   BlkFixture fixture;
   auto driver = fixture.driver();
@@ -141,6 +155,45 @@ TEST_CASE("takeover, blk: nothing is served at a standstill, and nothing read") 
   CHECK(fixture.total(&virtio::QueueCounters::started) == 0);
   fixture.attachment().resume();
   REQUIRE(driver->queue(0).popWait().ok());
+}
+
+TEST_CASE(
+    "takeover, blk: kicks through a pipe, as user-mode Linux has them, are left for the next") {
+  for (const EngineKind engine : {EngineKind::kIoUring, EngineKind::kSync}) {
+    BlkFixture fixture({.engine = engine, .anyEngine = false});
+    auto driver = fixture.driver();
+    int ends[2];
+    REQUIRE(::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0);
+    const UniqueFd kicked(ends[0]), kick(ends[1]);
+    REQUIRE(driver->connection().setVringKick(0, kicked.get()).ok());
+    const uint64_t one = 1;
+    const auto flush = [&] {
+      const auto request = driver->makeRequest(VIRTIO_BLK_T_FLUSH, 0, 0, false);
+      REQUIRE(request.ok());
+      REQUIRE(
+          driver->queue(0).ring().add(std::array{request->header, request->status}).has_value());
+      (void)driver->queue(0).ring().publish();
+      REQUIRE(::write(kick.get(), &one, sizeof one) == sizeof one);
+      REQUIRE(driver->queue(0).popWait().ok());
+    };
+    flush();
+
+    const AttachmentState state = standStill(fixture);
+    const auto waiting = [&] {
+      int bytes = 0;
+      REQUIRE(::ioctl(kicked.get(), FIONREAD, &bytes) == 0);
+      return bytes;
+    };
+    while (waiting() > 0) {  // those from before
+      std::byte byte;
+      REQUIRE(::read(kicked.get(), &byte, 1) == 1);
+    }
+    REQUIRE(::write(kick.get(), &one, sizeof one) == sizeof one);
+    // Whatever a queue's thread does when it is woken it has done at the end.
+    fixture.attachment().requestStop();
+    fixture.waitForEvent(Kind::kEnded);
+    CHECK(waiting() == sizeof one);
+  }
 }
 
 TEST_CASE("takeover, blk: without a front end it is the listening socket that is handed on") {

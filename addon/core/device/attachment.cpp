@@ -119,11 +119,24 @@ void Attachment::serve(vhost_user::Channel channel, std::vector<vhost_user::Mess
   options_.onEvent({Kind::kDisconnected, end ? std::string() : end.error().message});
 }
 
-/// Between two messages, or two connections (null): returns when the demand is over.
+/// Between two messages, or two connections (null): returns when there is no demand any more.
 void Attachment::standStillNow(const vhost_user::Session* session) {
-  const uint64_t demand = standstill_.demanded();
-  if (demand == Standstill::kNone) return;
-  admission_.hold();
+  for (;;) {
+    const uint64_t demand = standstill_.demanded();
+    if (demand == Standstill::kNone) return;
+    admission_.hold();
+    tellOfStandstill(demand, session);
+    while (standstill_.lasts(demand)) {
+      (void)waitFor(-1, 0, standstill_.eventFd());
+      (void)standstill_.demanded();
+    }
+    // What stands still until the end isn't served before it: another process may do that.
+    if (standstill_.isOver()) return;
+    admission_.release();
+  }
+}
+
+void Attachment::tellOfStandstill(uint64_t demand, const vhost_user::Session* session) {
   if (demand == Standstill::kFromTheStart) {
     options_.onEvent({.kind = AttachmentEvent::Kind::kStandsStill});
   } else if (drainFor(demand)) {
@@ -131,12 +144,6 @@ void Attachment::standStillNow(const vhost_user::Session* session) {
     event.demand = demand;
     options_.onEvent(std::move(event));
   }
-  while (standstill_.lasts(demand)) {
-    (void)waitFor(-1, 0, standstill_.eventFd());
-    (void)standstill_.demanded();
-  }
-  // What stands still until the end must not be served before it: another process may do that.
-  if (!standstill_.isOver()) admission_.release();
 }
 
 /// Waits for what is in flight, but no longer than the demand lasts; returns whether it does.

@@ -101,6 +101,7 @@ class Attachment final : private vhost_user::Device {
   std::string serveConnections();
   void serve(vhost_user::Channel channel, std::vector<vhost_user::Message> told);
   void standStillNow(const vhost_user::Session* session);
+  void tellOfStandstill(uint64_t demand, const vhost_user::Session* session);
   bool drainFor(uint64_t demand);
   AttachmentEvent stateNow(const vhost_user::Session* session) const;
   QueueWorker* worker(uint16_t index) { return workers_[index % workers_.size()].get(); }

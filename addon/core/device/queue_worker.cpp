@@ -142,7 +142,9 @@ void QueueWorker::sleep(int64_t window, int64_t idleSince) {
       const int64_t cpuBefore = sample ? threadCpuNow() : 0;
       channel_->sleep();
       if (sample) poll_.sample(threadCpuNow() - cpuBefore);
-      for (ServedQueue& served : queues_) served.queue->drainKick();
+      // What this process doesn't serve another one may: its kicks are not ours to take.
+      for (ServedQueue& served : queues_)
+        if (serves(served)) served.queue->drainKick();
     }
   }
   for (ServedQueue& served : queues_)
