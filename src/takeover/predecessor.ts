@@ -3,6 +3,7 @@ import { chownSync, closeSync } from 'node:fs';
 import { ControlClient } from '../control/control-client.js';
 import type { NativeAddon, NativeConnection } from '../native/addon.js';
 import { findUser } from '../util/accounts.js';
+import { Deferred } from '../util/deferred.js';
 import { ExitCode, Failure, messageOf } from '../util/failure.js';
 import { TakeoverChannel } from './channel.js';
 import { decodeState, stateVersions } from './state-format.js';
@@ -37,19 +38,20 @@ export class Predecessor {
     const socketPath = `${controlPath}.takeover`;
     const account = user === undefined ? undefined : findUser(user);
     const control = await ControlClient.open(controlPath);
-    let accept: (connection: NativeConnection) => void = () => undefined;
-    const accepted = new Promise<NativeConnection>((resolve) => {
-      accept = resolve;
-    });
+    const accepted = new Deferred<NativeConnection>();
     const listener = listen(addon, socketPath, (connection) => {
       const { uid } = connection.peer;
-      if (uid === process.geteuid?.() || uid === account?.uid) accept(connection);
-      else connection.close();
+      if (uid === process.geteuid?.() || uid === account?.uid) {
+        accepted.resolve(connection);
+        return;
+      }
+      connection.close();
+      accepted.reject(new Failure(ExitCode.refused, `the running server is user ${uid}'s`));
     });
     try {
       if (account !== undefined) chownSync(socketPath, account.uid, account.gid);
       await control.request('takeover', { socket: socketPath, versions: stateVersions });
-      return new Predecessor(new TakeoverChannel(addon, await accepted));
+      return new Predecessor(new TakeoverChannel(addon, await accepted.promise));
     } finally {
       listener.close();
       control.close();

@@ -5,6 +5,9 @@ import { fdsPerLine, TakeoverChannel } from './channel.js';
 import { encodeState } from './state-format.js';
 import type { TakeoverState } from './state.js';
 
+/** From `go` to `running` there is nothing left to do. */
+const runningMilliseconds = 5_000;
+
 export class Successor {
   readonly pid: number;
   readonly #channel: TakeoverChannel;
@@ -51,16 +54,32 @@ export class Successor {
   }
 
   /**
-   * Lets it go on. From here on only its end tells that it doesn't.
+   * Lets it go on. From here on only its end tells that it doesn't: one that doesn't say either is
+   * killed.
    * @returns whether it does
    */
   async commit(): Promise<boolean> {
     this.#channel.send({ type: 'go' });
+    const hangs = setTimeout(() => {
+      this.#kill();
+    }, runningMilliseconds);
     try {
       await this.#channel.next('running');
       return true;
     } catch {
       return false;
+    } finally {
+      clearTimeout(hangs);
+    }
+  }
+
+  #kill(): void {
+    // 0: it is in another PID namespace; to kill(2) that is this process's group.
+    if (this.pid <= 0) return;
+    try {
+      process.kill(this.pid, 'SIGKILL');
+    } catch {
+      // It is another user's: waiting is all that is left.
     }
   }
 

@@ -1,5 +1,6 @@
 /** Takeovers that fail, at every step: one of the two processes serves, and the guest sees a pause. */
 import { closeSync, readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { Initiator } from '../support/initiator.js';
 import { read10, write10 } from '../support/persistent-reservations.js';
@@ -131,6 +132,19 @@ it('one that never gets ready is given up on, and one that says nonsense at once
     channel.close();
   }
 });
+it('one that hangs when it was told to go is killed, and the first goes on', async () => {
+  const scene = await Scene.serving();
+  const guest = await Initiator.attached(scene.socketPath);
+  const hangAtGo = fileURLToPath(new URL('../support/hang-at-go.mjs', import.meta.url));
+  const next = new ServeProcess({
+    args: [...scene.args(scene.controlPath), '--takeover'],
+    nodeArgs: ['--import', hangAtGo],
+  });
+  await scene.old.logged('going on here');
+  expect(await next.exit()).toBe('SIGKILL');
+  expect((await guest.execute(write10(0, 8, 0x11))).status).toBe(good);
+});
+
 it('a process that reads no version of the state that the first writes is refused', async () => {
   const scene = await Scene.serving();
   await expect(meet(scene.controlPath, [2, 3])).rejects.toThrow('version 1');

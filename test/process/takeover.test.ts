@@ -123,6 +123,18 @@ it('guests keep their reservations, and nothing tells them of it', async () => {
   expect((await first.execute(write10(0, 8, 0x33))).status).toBe(good);
   expect(keysIn((await second.execute(readKeys())).dataIn)).toEqual([1n]);
 
+  // So do mode pages: D_SENSE of the control page gives sense data another format.
+  const { dataIn: sensed } = await first.execute({ cdb: '1a 08 0a 00 ff 00', dataIn: 255 });
+  const dataOut = sensed.subarray(0, 16);
+  dataOut.fill(0, 0, 4);
+  dataOut.writeUInt8(dataOut.readUInt8(6) | 4, 6);
+  const modeSelect = { cdb: '15 10 00 00 10 00', dataOut };
+  expect((await first.execute(modeSelect)).status).toBe(good);
+  await second.clearAttentions();
+  await line.takeOver();
+  const unknown = await first.execute({ cdb: 'ff 00 00 00 00 00' });
+  expect([unknown.sense[0], senseText(unknown)]).toEqual([0x72, '5/20/0']);
+
   // What a guest has not been told of goes along, too.
   expect((await second.execute(register(2n))).status).toBe(good);
   const preempt = persistentReserveOut({ action: 'preempt', key: 2n, newKey: 1n, type });
