@@ -70,10 +70,12 @@ for (const step of takeoverSteps.filter((step) => step !== 'running')) {
       if (step !== 'asked') await scene.old.logged('going on here', from);
       expect((await read).dataIn[0]).toBe(0x11);
       expect((await guest.execute(write10(8, 8, round))).status).toBe(good);
-      // The first attempt leaves what all later ones use.
+      // The first attempt leaves what all later ones use, and its connection may just be going.
       before ??= openFds(scene.old);
     }
-    if (step !== 'asked') expect(openFds(scene.old)).toBe(before);
+    if (step !== 'asked') {
+      await expect.poll(() => openFds(scene.old)).toBeLessThanOrEqual(before ?? 0);
+    }
     // The next one succeeds.
     const last = new ServeProcess({ args: [...scene.args(scene.controlPath), '--takeover'] });
     await last.logged('taken over');
