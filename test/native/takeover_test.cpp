@@ -331,8 +331,8 @@ TEST_CASE("takeover, hostile: what is told is checked as what a front end says")
     told.push_back(vhost_user::makeMessage(static_cast<Request>(99), {}));
     reason = "message 99 refused";
   }
-  SUBCASE("an inflight region of another size") {
-    messageOf(Request::kSetInflightFd).buffer[18] = std::byte{0xff};
+  SUBCASE("an inflight region of queues that there aren't") {
+    messageOf(Request::kSetInflightFd).buffer[16] = std::byte{0xff};
     reason = "SET_INFLIGHT_FD refused";
   }
   const size_t fds = test::openFds();
