@@ -6,7 +6,7 @@ import { checkout } from '../support/images.js';
 import { type LabMachine } from './support/lab-machine.js';
 import { labSetups } from './support/lab-setup.js';
 import { asOther, targetState, type TargetState } from './support/reservations.js';
-import { rounds } from './support/rounds.js';
+import { rounds } from '../support/rounds.js';
 import { describeOnKernels } from './support/use-lab.js';
 
 const patience = { timeout: 3_600_000 };

@@ -8,7 +8,7 @@ import {
 import { type LabMachine } from './support/lab-machine.js';
 import { labSetups } from './support/lab-setup.js';
 import { asOther, registered, targetState } from './support/reservations.js';
-import { rounds } from './support/rounds.js';
+import { rounds } from '../support/rounds.js';
 import { type Answer, maybeExecuted, type ScriptedGuest } from './support/scripted-guest.js';
 import { guestKey as key, guestOfMap, otherKey } from './support/served-map.js';
 import { describeOnKernels } from './support/use-lab.js';

@@ -6,7 +6,7 @@ import { checkout } from '../support/images.js';
 import { type LabMachine } from './support/lab-machine.js';
 import { labSetups } from './support/lab-setup.js';
 import { keysOf, targetView } from './support/reservations.js';
-import { allRounds } from './support/rounds.js';
+import { allRounds } from '../support/rounds.js';
 import { bootServedGuest, conflict, guestDisk, persist, write } from './support/served-guest.js';
 import { describeOnKernels } from './support/use-lab.js';
 

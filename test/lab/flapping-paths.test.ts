@@ -5,7 +5,7 @@ import { writeExclusiveRegistrantsOnly as type } from '../support/persistent-res
 import { type LabMachine } from './support/lab-machine.js';
 import { labSetups } from './support/lab-setup.js';
 import { targetState } from './support/reservations.js';
-import { rounds } from './support/rounds.js';
+import { rounds } from '../support/rounds.js';
 import { guestKey as key, guestOfMap } from './support/served-map.js';
 import { describeOnKernels } from './support/use-lab.js';
 

@@ -6,7 +6,7 @@ import { type LabMachine } from './support/lab-machine.js';
 import { labSetups } from './support/lab-setup.js';
 import { startPrd } from './support/prd.js';
 import { asOther, registered, targetState } from './support/reservations.js';
-import { rounds } from './support/rounds.js';
+import { rounds } from '../support/rounds.js';
 import { type Answer, ScriptedGuest } from './support/scripted-guest.js';
 import { guestKey as key, guestOfMap, serveMap } from './support/served-map.js';
 import { describeOnKernels } from './support/use-lab.js';

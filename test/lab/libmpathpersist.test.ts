@@ -9,7 +9,7 @@ import { FanOutStage } from './support/fan-out-stage.js';
 import { Lab } from './support/lab.js';
 import { labSetups } from './support/lab-setup.js';
 import { scenarios } from './support/libmpathpersist-scenarios.js';
-import { allRounds } from './support/rounds.js';
+import { allRounds } from '../support/rounds.js';
 import { useLab } from './support/use-lab.js';
 
 const kernel = '6.12';

@@ -1,6 +1,6 @@
 /** Live migration, with QEMU of Debian 13's backports. */
 import { describeMigration } from '../interop/scenarios/migration.js';
-import { rounds } from './support/rounds.js';
+import { rounds } from '../support/rounds.js';
 
 const all = { rounds: rounds(10), cancelledOf: rounds(3) };
 describeMigration('11', 'blk', all);

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { checkout } from '../support/images.js';
 import { type LabMachine } from './support/lab-machine.js';
 import { labSetups } from './support/lab-setup.js';
-import { rounds } from './support/rounds.js';
+import { rounds } from '../support/rounds.js';
 import { describeOnKernels } from './support/use-lab.js';
 
 interface Repair {

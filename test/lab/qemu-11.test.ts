@@ -6,7 +6,7 @@ import { describeLargeSectors } from '../interop/scenarios/large-sectors.js';
 import { describePackedRings } from '../interop/scenarios/packed-rings.js';
 import { describeQemuConfigs } from '../interop/scenarios/qemu-configs.js';
 import { describeReadOnlyDisk } from '../interop/scenarios/read-only-disk.js';
-import { rounds } from './support/rounds.js';
+import { rounds } from '../support/rounds.js';
 
 describeGuestDisk('11');
 describeReadOnlyDisk('11');

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { type LabGuest } from './support/lab-guest.js';
 import { labSetups } from './support/lab-setup.js';
 import { keysOf, targetView } from './support/reservations.js';
-import { rounds } from './support/rounds.js';
+import { rounds } from '../support/rounds.js';
 import { bootServedGuest, conflict, guestDisk, persist } from './support/served-guest.js';
 import { describeOnKernels } from './support/use-lab.js';
 

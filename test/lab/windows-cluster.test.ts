@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import { type LabMachine } from './support/lab-machine.js';
 import { labSetups } from './support/lab-setup.js';
 import { keysOf, targetView } from './support/reservations.js';
-import { rounds } from './support/rounds.js';
+import { rounds } from '../support/rounds.js';
 import { bootServedGuest, guestDisk, persist, persistConflict } from './support/served-guest.js';
 import { describeOnKernels } from './support/use-lab.js';
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { FrozenDisk } from '../../support/frozen-disk.js';
-import { rounds } from '../../lab/support/rounds.js';
+import { rounds } from '../../support/rounds.js';
 import {
   type QemuVersion,
   reconnectOption,

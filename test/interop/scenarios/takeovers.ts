@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { rounds } from '../../lab/support/rounds.js';
+import { rounds } from '../../support/rounds.js';
 import { type GuestProcess } from '../../support/guest-process.js';
 import { type QemuVersion, vhostUserBlk, vhostUserScsi } from '../../support/qemu-guest.js';
 import { type Rig, useRig } from '../../support/rig.js';

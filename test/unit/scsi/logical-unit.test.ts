@@ -8,6 +8,7 @@ import {
   diskWith,
   fieldInError,
   plainMedium,
+  response,
   ScriptedReservations,
   send,
   verdict,
@@ -60,8 +61,10 @@ describe('TEST UNIT READY', () => {
 
 describe('a command left over from the process before', () => {
   const preempt = '5f 04 05 0000 00000018 00';
-  const leftOver = (unit: ReturnType<typeof diskWith>, cdb: string) =>
-    unit.execute(alice, { cdb: bytes(cdb), dataOut: Buffer.alloc(24), luns: [0], leftOver: true });
+  const leftOver = async (unit: ReturnType<typeof diskWith>, cdb: string) => {
+    const request = { cdb: bytes(cdb), dataOut: Buffer.alloc(24), luns: [0], leftOver: true };
+    return response(await unit.execute(alice, request));
+  };
 
   it('is answered before a unit attention, if reservations know the answer', async () => {
     const { reservations, unit, attentions } = rig();
