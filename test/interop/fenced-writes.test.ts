@@ -11,9 +11,10 @@ import { FrozenDisk } from '../support/frozen-disk.js';
 import { type GuestProcess } from '../support/guest-process.js';
 import { checkout } from '../support/images.js';
 import { useRig } from '../support/rig.js';
+import { rounds } from '../support/rounds.js';
 import { registeredKeys, sgPersist } from '../support/sg-persist.js';
 
-const rounds = 50;
+const count = rounds(50, 12);
 const blockSize = 4096;
 /** The victim writes to all of them, over and over. */
 const blocks = 2048;
@@ -93,7 +94,7 @@ describe('a guest of user-mode Linux that is fenced while it writes', () => {
     return [cluster, disk];
   };
 
-  it(`leaves nothing behind after the answer, in ${rounds} rounds`, async () => {
+  it(`leaves nothing behind after the answer, in ${count} rounds`, async () => {
     const [{ one, two }, disk] = await clusterOnFrozenDisk();
     await install(two);
     await fenceScsi(one, 'on', 'a1');
@@ -114,7 +115,7 @@ describe('a guest of user-mode Linux that is fenced while it writes', () => {
     };
 
     let written = 0;
-    for (let round = 1; round <= rounds; round += 1) {
+    for (let round = 1; round <= count; round += 1) {
       await sgPersist(two, '--out --register-ignore --param-sark=b2');
       await startWriting(two, round);
       await (round % 2 === 0 ? fenceAtFullSpeed : fenceWithAllWritesHeldUp)();
@@ -133,7 +134,7 @@ describe('a guest of user-mode Linux that is fenced while it writes', () => {
       expect(createHash('sha256').update(found.subarray(half)).digest('hex')).toBe(upper);
       expect(blocksOf(round, found.subarray(half))).toBeGreaterThan(0);
     }
-    console.log(`${rounds} rounds, ${written} blocks written by the victim before it was fenced`);
+    console.log(`${count} rounds, ${written} blocks written by the victim before it was fenced`);
   });
 
   it('stays registered, and fence_scsi fails, as long as its write is stuck', async () => {

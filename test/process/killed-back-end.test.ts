@@ -2,11 +2,12 @@
 import { expect, it } from 'vitest';
 import { Initiator } from '../support/initiator.js';
 import { keysIn, persistentReserveOut, readKeys } from '../support/persistent-reservations.js';
+import { rounds } from '../support/rounds.js';
 import { scratchImage, scratchSocket } from '../support/scratch.js';
 import { ServeProcess } from '../support/serve-process.js';
 
-const rounds = 200;
-/** 200 starts of a server, on a machine that may have better things to do; milliseconds. */
+const count = rounds(200, 60);
+/** Up to 200 starts of a server, on a machine that may have better things to do; milliseconds. */
 const timeout = 900_000;
 
 interface Registered {
@@ -37,12 +38,12 @@ async function registerForEver(
   }
 }
 
-it(`finds every registration again, ${rounds} times`, { timeout }, async () => {
+it(`finds every registration again, ${count} times`, { timeout }, async () => {
   const [image, socketPath] = [scratchImage(2 ** 20), scratchSocket()];
   const args = ['--socket-path', socketPath, '--device', 'scsi', '--blk-file', image];
   let answered = 0;
   let [kept, saved] = [0, 0];
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < count; round++) {
     const server = await ServeProcess.serving({ args });
     const initiator = await Initiator.connect(socketPath);
     const { generation, keys } = await registeredNow(initiator);

@@ -63,10 +63,11 @@ for (const step of takeoverSteps.filter((step) => step !== 'running')) {
       const from = scene.old.log.length;
       const next = await scene.interrupted(step, (process) => {
         process.signal('SIGKILL');
+        return process.exit();
       });
       const read = guest.execute(read10(0, 8));
       expect(await next.exit()).toBe('SIGKILL');
-      // Of one that was killed before it met it the first knows nothing, or that it has gone.
+      // Of one that was killed before it met it the first knows nothing.
       if (step !== 'asked') await scene.old.logged('going on here', from);
       expect((await read).dataIn[0]).toBe(0x11);
       expect((await guest.execute(write10(8, 8, round))).status).toBe(good);

@@ -34,8 +34,9 @@ export class TakeoverRelay {
     const schema = v.object({ socket: v.string(), versions: v.array(v.number()) });
     const takeover = method(schema, async ({ socket, versions }) => {
       await onStep('asked');
-      const old = await meet(serverPath, versions);
+      // First: of a process that is gone by now the other one hears nothing.
       const next = new TakeoverChannel(addon, await addon.connectForFds(socket));
+      const old = await meet(serverPath, versions);
       void pass(old, next, onStep)
         .catch(() => undefined)
         .finally(() => {
