@@ -54,7 +54,7 @@ describeOnKernels(
         const times = [];
         for (const portal of [1, 2]) {
           await host.run(`black_hole 127.0.0.${portal}`);
-          for (let round = 0; round < rounds(20); round += 1) {
+          for (let round = 0; round < rounds(20, 2); round += 1) {
             const [took] = await Promise.all([defend(guest), pause(period)]);
             times.push(took);
           }

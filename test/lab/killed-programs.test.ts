@@ -12,7 +12,7 @@ import { guestKey as key, guestOfMap, serveMap } from './support/served-map.js';
 import { describeOnKernels } from './support/use-lab.js';
 
 const patience = { timeout: 3_600_000 };
-const count = rounds(20);
+const count = rounds(20, 2);
 const prdSocket = '/run/holdfast/prd.sock';
 const gone: Answer = 'its server is gone';
 

@@ -13,7 +13,7 @@ describeReadOnlyDisk('11');
 describeLargeSectors('11');
 describeBootFromDisk('11');
 describePackedRings('11');
-describeGuestRestarts('11', 2, rounds(20));
+describeGuestRestarts('11', 2, rounds(20, 2));
 describeQemuConfigs(
   '11',
   ['plain.cfg', 'multiqueue.cfg', 'read-only.cfg', 'reconnect-ms.cfg'],

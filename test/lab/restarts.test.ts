@@ -3,6 +3,6 @@ import { describeFrontEndRestarts } from '../interop/scenarios/front-end-restart
 import { describeGuestRestarts } from '../interop/scenarios/guest-restarts.js';
 import { rounds } from '../support/rounds.js';
 
-describeGuestRestarts('7.2', 2, rounds(20));
-describeGuestRestarts('10', 2, rounds(20));
+describeGuestRestarts('7.2', 2, rounds(20, 2));
+describeGuestRestarts('10', 2, rounds(20, 2));
 describeFrontEndRestarts(['11', '10', '7.2'], rounds(21));

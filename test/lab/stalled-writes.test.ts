@@ -11,7 +11,7 @@ import { guestKey as key, guestOfMap, serveMap } from './support/served-map.js';
 import { describeOnKernels } from './support/use-lab.js';
 
 const patience = { timeout: 3_600_000 };
-const count = rounds(20);
+const count = rounds(20, 2);
 const blocks = 64;
 const silence = 'black_hole 127.0.0.1 127.0.0.2';
 /** What the blocks hold: the guest's stale writes, and what is written over them. */

@@ -2,7 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 
-import { checkout } from '../support/images.js';
+import { checkout, labKernels } from '../support/images.js';
+import { allRounds } from '../support/rounds.js';
 import { type LabMachine } from './support/lab-machine.js';
 import { labSetups } from './support/lab-setup.js';
 import { keysOf, targetView } from './support/reservations.js';
@@ -77,100 +78,105 @@ const good = { kind: 'answered', outcome: { status: 'good' } };
 const conflict = { kind: 'answered', outcome: { status: 'reservation-conflict' } };
 const typeText = 'Write Exclusive, registrants only';
 
-describeOnKernels('transports to a SCSI disk', labSetups.loop, (lab, kernel) => {
-  test('sg carries every command without any capability', async () => {
-    const { host } = lab;
-    const [first = '', second = ''] = await diskNames(host);
-    const results = await drive(
-      host,
-      [{ name: first }, { name: second }],
-      [
-        { disk: 0, action: 'probe' },
-        { disk: 0, action: 'identify' },
-        register(0, '0', '0xa1'),
-        register(1, '0', '0xa1'),
-        register(1, '0', '0xb2'),
-        reserve(0),
-        read(1, 'read-keys'),
-        read(1, 'read-full-status'),
-        read(1, 'report-capabilities'),
-        execute(0, { action: 'reserve', prkey: '0xa1', ...wero, type: undefined }),
-      ],
-    );
-    expect(results.slice(0, 2)).toMatchObject([{ chosen: 'sg' }, { chosen: 'sg' }]);
-    expect(results.slice(2, 8)).toEqual([good, 'same', good, good, conflict, good]);
-    expect(results.slice(8)).toMatchObject([
-      { outcome: { data: { generation: 2, keys: ['0xa1', '0xa1'] } } },
-      { outcome: { data: { registrations: [{ reservation: wero }, {}] } } },
-      { outcome: { data: { capabilities: { persistThroughPowerLoss: true } } } },
-      { outcome: { status: 'check-condition', sense: { senseKey: 5 } } },
-    ]);
-    const target = await targetView(host, '/dev/lab/other-sg');
-    expect(keysOf(target)).toEqual(['a1', 'a1']);
-    expect(target.map(({ holds }) => holds).filter(Boolean)).toEqual([
-      expect.stringContaining(typeText),
-    ]);
-  });
-
-  test('who may use sd and <linux/pr.h>', async () => {
-    const { host } = lab;
-    const [name = ''] = await diskNames(host);
-    const disks = [
-      { name, kind: 'sd' },
-      { name, kind: 'linux-pr' },
-    ];
-    const [sd, linuxPr] = await drive(host, disks, []);
-    expect(sd).not.toHaveProperty('chosen');
-    expect(sd).toMatchObject({
-      tried: [{ improvement: expect.stringContaining('RAWIO') as string }],
+describeOnKernels(
+  'transports to a SCSI disk',
+  labSetups.loop,
+  (lab, kernel) => {
+    test('sg carries every command without any capability', async () => {
+      const { host } = lab;
+      const [first = '', second = ''] = await diskNames(host);
+      const results = await drive(
+        host,
+        [{ name: first }, { name: second }],
+        [
+          { disk: 0, action: 'probe' },
+          { disk: 0, action: 'identify' },
+          register(0, '0', '0xa1'),
+          register(1, '0', '0xa1'),
+          register(1, '0', '0xb2'),
+          reserve(0),
+          read(1, 'read-keys'),
+          read(1, 'read-full-status'),
+          read(1, 'report-capabilities'),
+          execute(0, { action: 'reserve', prkey: '0xa1', ...wero, type: undefined }),
+        ],
+      );
+      expect(results.slice(0, 2)).toMatchObject([{ chosen: 'sg' }, { chosen: 'sg' }]);
+      expect(results.slice(2, 8)).toEqual([good, 'same', good, good, conflict, good]);
+      expect(results.slice(8)).toMatchObject([
+        { outcome: { data: { generation: 2, keys: ['0xa1', '0xa1'] } } },
+        { outcome: { data: { registrations: [{ reservation: wero }, {}] } } },
+        { outcome: { data: { capabilities: { persistThroughPowerLoss: true } } } },
+        { outcome: { status: 'check-condition', sense: { senseKey: 5 } } },
+      ]);
+      const target = await targetView(host, '/dev/lab/other-sg');
+      expect(keysOf(target)).toEqual(['a1', 'a1']);
+      expect(target.map(({ holds }) => holds).filter(Boolean)).toEqual([
+        expect.stringContaining(typeText),
+      ]);
     });
-    // Linux lets those who may write a disk change its reservations since 6.5 or so, read since 6.19.
-    if (kernel === '6.1') expect(linuxPr).not.toHaveProperty('chosen');
-    else expect(linuxPr).toMatchObject({ chosen: 'linux-pr', limits: { reads: kernel === '7' } });
 
-    const [report, ...outcomes] = await drive(
-      host,
-      [{ name, kind: 'sd' }],
-      [register(0, '0', '0xa1'), reserve(0), { disk: 0, action: 'identify' }],
-      rawIo,
-    );
-    expect(report).toMatchObject({ chosen: 'sd' });
-    expect(outcomes).toEqual([good, good, 'same']);
-    expect(keysOf(await targetView(host, '/dev/lab/other-sg'))).toEqual(['a1']);
-  });
+    test('who may use sd and <linux/pr.h>', async () => {
+      const { host } = lab;
+      const [name = ''] = await diskNames(host);
+      const disks = [
+        { name, kind: 'sd' },
+        { name, kind: 'linux-pr' },
+      ];
+      const [sd, linuxPr] = await drive(host, disks, []);
+      expect(sd).not.toHaveProperty('chosen');
+      expect(sd).toMatchObject({
+        tried: [{ improvement: expect.stringContaining('RAWIO') as string }],
+      });
+      // Linux lets those who may write a disk change its reservations since 6.5 or so, read since 6.19.
+      if (kernel === '6.1') expect(linuxPr).not.toHaveProperty('chosen');
+      else expect(linuxPr).toMatchObject({ chosen: 'linux-pr', limits: { reads: kernel === '7' } });
 
-  test('<linux/pr.h> changes what it can say', async () => {
-    const { host } = lab;
-    const [name = ''] = await diskNames(host);
-    await host.run('sg_turs /dev/lab/other-sg; sg_persist -n -o -I -S f1 /dev/lab/other-sg');
-    const [, ...outcomes] = await drive(
-      host,
-      [{ name, kind: 'linux-pr' }],
-      [
-        { disk: 0, action: 'probe' },
-        { disk: 0, action: 'identify' },
-        register(0, '0', '0xa1'),
-        register(0, '0xee', '0xb2'),
-        reserve(0),
-        preempt(0, '0xf1'),
-        read(0, 'read-full-status'),
-        read(0, 'read-reservation'),
-      ],
-      kernel === '6.1' ? '' : noCapability,
-    );
-    const refused = { outcome: { sense: { senseKey: 5, asc: 0x24 } } };
-    expect(outcomes.slice(0, 6)).toEqual([good, 'same', good, conflict, good, good]);
-    expect(outcomes.slice(6)).toMatchObject([
-      refused,
-      kernel === '7'
-        ? { outcome: { data: { reservation: { key: '0xa1', ...wero } } } }
-        : { kind: 'not-sent' },
-    ]);
-    expect(await targetView(host, '/dev/lab/path1-sg')).toMatchObject([
-      { key: 'a1', holds: expect.stringContaining(typeText) as string },
-    ]);
-  });
-});
+      const [report, ...outcomes] = await drive(
+        host,
+        [{ name, kind: 'sd' }],
+        [register(0, '0', '0xa1'), reserve(0), { disk: 0, action: 'identify' }],
+        rawIo,
+      );
+      expect(report).toMatchObject({ chosen: 'sd' });
+      expect(outcomes).toEqual([good, good, 'same']);
+      expect(keysOf(await targetView(host, '/dev/lab/other-sg'))).toEqual(['a1']);
+    });
+
+    test('<linux/pr.h> changes what it can say', async () => {
+      const { host } = lab;
+      const [name = ''] = await diskNames(host);
+      await host.run('sg_turs /dev/lab/other-sg; sg_persist -n -o -I -S f1 /dev/lab/other-sg');
+      const [, ...outcomes] = await drive(
+        host,
+        [{ name, kind: 'linux-pr' }],
+        [
+          { disk: 0, action: 'probe' },
+          { disk: 0, action: 'identify' },
+          register(0, '0', '0xa1'),
+          register(0, '0xee', '0xb2'),
+          reserve(0),
+          preempt(0, '0xf1'),
+          read(0, 'read-full-status'),
+          read(0, 'read-reservation'),
+        ],
+        kernel === '6.1' ? '' : noCapability,
+      );
+      const refused = { outcome: { sense: { senseKey: 5, asc: 0x24 } } };
+      expect(outcomes.slice(0, 6)).toEqual([good, 'same', good, conflict, good, good]);
+      expect(outcomes.slice(6)).toMatchObject([
+        refused,
+        kernel === '7'
+          ? { outcome: { data: { reservation: { key: '0xa1', ...wero } } } }
+          : { kind: 'not-sent' },
+      ]);
+      expect(await targetView(host, '/dev/lab/path1-sg')).toMatchObject([
+        { key: 'a1', holds: expect.stringContaining(typeText) as string },
+      ]);
+    });
+  },
+  allRounds ? labKernels : ['6.12', '7'],
+);
 
 describeOnKernels(
   'transports to a SCSI disk, whatever the kernel',

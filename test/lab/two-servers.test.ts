@@ -62,7 +62,7 @@ describeOnKernels(
         await persist(guest, '--out --reserve --param-rk=a1 --prout-type=5');
 
         const times: number[] = [];
-        for (let round = 0; round < rounds(20); round += 1) {
+        for (let round = 0; round < rounds(20, 2); round += 1) {
           await persist(victim, '--out --register --param-sark=b1');
           expect(keysOf(await targetView(host, '/dev/lab/path1-sg'))).toEqual(
             ['a1', 'a1', 'b1', 'b1'], // two paths each

@@ -134,7 +134,7 @@ describeOnKernels(
       const before = [await defend(), await defend()];
       await lab.host.run('black_hole 127.0.0.1');
       const times: number[] = [];
-      for (let round = 0; round < rounds(20); round += 1) times.push(await defend());
+      for (let round = 0; round < rounds(20, 1); round += 1) times.push(await defend());
       console.log(
         `defences, ms each: with two paths ${before.join(' ')}, with a silent one ${times.join(' ')}`,
       );
