@@ -1,10 +1,22 @@
 import { defineConfig } from 'vitest/config';
+import { allRounds } from './test/support/rounds.ts';
 
 const minute = 60_000;
 
-// `process` counts fds, threads and memory of its processes, `bench` measures: their files run one
-// after another. Virtual machines mostly wait or keep one core busy: two files of those at a time.
+// What measures runs alone, the rest of what starts processes or machines two files at a time.
+const measuring = ['growth', 'memory', 'bench', 'blocked-event-loop'].map(
+  (name) => `test/process/${name}.test.ts`,
+);
 const machines = { maxWorkers: 2, testTimeout: 10 * minute, hookTimeout: 10 * minute };
+
+// Not in CI, which has an hour for everything.
+const forAllRounds = [
+  'arbitration',
+  'qemu-11',
+  'restarts',
+  'stalled-writes',
+  'windows-cluster',
+].map((name) => `test/lab/${name}.test.ts`);
 
 export default defineConfig({
   test: {
@@ -20,6 +32,16 @@ export default defineConfig({
         test: {
           name: 'process',
           include: ['test/process/**/*.test.ts'],
+          exclude: measuring,
+          maxWorkers: 2,
+          testTimeout: 2 * minute,
+          hookTimeout: minute,
+        },
+      },
+      {
+        test: {
+          name: 'measuring',
+          include: measuring,
           fileParallelism: false,
           testTimeout: 2 * minute,
           hookTimeout: minute,
@@ -52,6 +74,7 @@ export default defineConfig({
         test: {
           name: 'lab',
           include: ['test/lab/**/*.test.ts'],
+          exclude: allRounds ? [] : forAllRounds,
           ...machines,
         },
       },

@@ -16,6 +16,7 @@ asan        | doctest | build/asan
 tsan        | doctest | build/tsan
 tidy        | check   | setup/tidy.sh build/asan
 process     | vitest  | process
+measuring   | vitest  | measuring
 interop     | vitest  | interop
 demo        | check   | setup/demo.sh
 '

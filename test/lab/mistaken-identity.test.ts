@@ -11,7 +11,7 @@ import { guestKey as key, guestOfMap, serveMap } from './support/served-map.js';
 import { describeOnKernels } from './support/use-lab.js';
 
 const patience = { timeout: 3_600_000 };
-const count = rounds(20);
+const count = rounds(20, 1);
 const registerKey = { action: 'register', newKey: key } as const;
 
 /** Enough to go down both paths. */
