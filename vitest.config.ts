@@ -11,10 +11,7 @@ const machines = { maxWorkers: 2, testTimeout: 10 * minute, hookTimeout: 10 * mi
 
 // Not in CI, which has an hour for everything.
 const forAllRounds = [
-  'arbitration',
-  'qemu-11',
-  'restarts',
-  'stalled-writes',
+  ...['arbitration', 'crashes', 'libmpathpersist', 'qemu-11', 'restarts', 'stalled-writes'],
   'windows-cluster',
 ].map((name) => `test/lab/${name}.test.ts`);
 
