@@ -1,8 +1,8 @@
 /** A connection to the control socket of a running server. */
 import { connect, type Socket } from 'node:net';
-import { createInterface } from 'node:readline';
 import { JSONRPCClient, JSONRPCErrorException, type JSONRPCResponse } from 'json-rpc-2.0';
 import { ExitCode, Failure, messageOf } from '../util/failure.js';
+import { onSocketLine } from './socket-lines.js';
 
 export class ControlClient {
   readonly #socket: Socket;
@@ -16,10 +16,7 @@ export class ControlClient {
     this.#rpc = new JSONRPCClient((request) => {
       socket.write(`${JSON.stringify(request)}\n`);
     });
-    const lines = createInterface({ input: socket });
-    // It repeats those of the socket, which are dealt with below.
-    lines.on('error', () => undefined);
-    lines.on('line', (line) => {
+    onSocketLine(socket, (line) => {
       this.#receive(line);
     });
     this.#closed = new Promise((resolve) => {

@@ -4,11 +4,11 @@
  */
 import { renameSync, rmSync } from 'node:fs';
 import { createServer, connect, type Server, type Socket } from 'node:net';
-import { createInterface } from 'node:readline';
 import { JSONRPCServer, JSONRPCErrorException } from 'json-rpc-2.0';
 import type * as v from 'valibot';
 import { errnoOf, ExitCode, Failure, messageOf } from '../util/failure.js';
 import { checkedParams } from './checked-params.js';
+import { onSocketLine } from './socket-lines.js';
 
 /** Of the range for servers: the request is well-formed, and can't be done here. */
 const notPossible = -32000;
@@ -109,10 +109,7 @@ export class ControlServer {
     };
     const rpc = this.#rpcFor(send, closed.signal);
     endOverlongLines(socket);
-    const lines = createInterface({ input: socket });
-    // It repeats those of the socket, which are dealt with there.
-    lines.on('error', () => undefined);
-    lines.on('line', (line) => {
+    onSocketLine(socket, (line) => {
       if (line.trim() === '') return;
       // It rejects where a batch holds what is no object.
       rpc.receiveJSON(line).then(

@@ -1,5 +1,5 @@
 /** A device at its endpoint: what the data plane reports of it, and how it is stopped. */
-import { closeSync, fstatSync } from 'node:fs';
+import { fstatSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type {
@@ -10,8 +10,9 @@ import type {
 } from '../native/addon.js';
 import { fdsOf } from '../takeover/state.js';
 import { PeerLog } from '../telemetry/peer-log.js';
+import { closeAll } from '../util/close-all.js';
 import { Deferred } from '../util/deferred.js';
-import { errnoOf, ExitCode, Failure, messageOf } from '../util/failure.js';
+import { errnoOf, ExitCode, Failure, messageOf, refusal } from '../util/failure.js';
 import type { Endpoint } from './serve-options.js';
 
 export interface AttachmentListener {
@@ -123,7 +124,7 @@ export class Attachment<Native extends NativeAttachment> {
     const standing = demand === this.#demand ? this.#standing : undefined;
     this.#standing = undefined;
     if (state === undefined) standing?.reject(refusal(reason));
-    else if (standing === undefined) for (const fd of fdsOf(state)) closeSync(fd);
+    else if (standing === undefined) closeAll(fdsOf(state));
     else standing.resolve(state);
   }
 
@@ -160,10 +161,6 @@ export class Attachment<Native extends NativeAttachment> {
         this.#end.abort(event.reason === '' ? this.#disconnectReason : event.reason);
     }
   }
-}
-
-function refusal(message: string): Failure {
-  return new Failure(ExitCode.refused, message);
 }
 
 function refuseOtherThanSocket(fd: number): void {

@@ -4,7 +4,7 @@ import { type ControlMethod, method, type Notify } from '../control/control-serv
 import { commandFromJson, outcomeToJson, prCommandSchema } from '../control/reservation-json.js';
 import { isInitiatorName, guestNexus } from '../pr/nexus.js';
 import { formatDesignator, parseDesignator } from '../scsi/designator.js';
-import { ExitCode, Failure, messageOf } from '../util/failure.js';
+import { ExitCode, Failure, messageOf, refusal } from '../util/failure.js';
 import { endpointName } from './attachment.js';
 import type { Handover } from './handover.js';
 import type { ServedDisk } from './served-disk.js';
@@ -167,8 +167,5 @@ function find(server: Server, path: string | undefined): ServedDisk {
 
 function withReservations(disk: ServedDisk): ServedDisk {
   if (disk.hasReservations) return disk;
-  throw new Failure(
-    ExitCode.refused,
-    `${disk.path} has no reservations: serve it with --reservation-state`,
-  );
+  throw refusal(`${disk.path} has no reservations: serve it with --reservation-state`);
 }

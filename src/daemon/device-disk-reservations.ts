@@ -7,7 +7,7 @@ import { guestNexus } from '../pr/nexus.js';
 import { PrdReservations } from '../prd/prd-reservations.js';
 import { HostUnit } from '../unit/host-unit.js';
 import type { DiskReservations, DiskReservationsOptions } from './disk-reservations.js';
-import { ExitCode, Failure } from '../util/failure.js';
+import { refusal } from '../util/failure.js';
 import { GuestFence } from './guest-fence.js';
 import type { DaemonReservationSettings, DeviceReservationSettings } from './serve-options.js';
 
@@ -108,15 +108,15 @@ export class DeviceDiskReservations implements DiskReservations {
   }
 
   handOver(): Promise<void> {
-    return Promise.reject(new Failure(ExitCode.refused, notHandedOver));
+    return Promise.reject(refusal(notHandedOver));
   }
 
   takeOver(): Promise<void> {
-    return Promise.reject(new Failure(ExitCode.refused, notHandedOver));
+    return Promise.reject(refusal(notHandedOver));
   }
 
   surrender(): Promise<string> {
-    return Promise.reject(new Failure(ExitCode.refused, notHandedOver));
+    return Promise.reject(refusal(notHandedOver));
   }
 
   keep(): Promise<void> {
@@ -124,7 +124,7 @@ export class DeviceDiskReservations implements DiskReservations {
   }
 
   inherit(): Promise<void> {
-    return Promise.reject(new Failure(ExitCode.refused, notHandedOver));
+    return Promise.reject(refusal(notHandedOver));
   }
 
   close(): Promise<void> {

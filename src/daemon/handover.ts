@@ -1,12 +1,12 @@
 /** This process makes way for another one, which goes on serving in its place. */
-import { closeSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { NativeAddon } from '../native/addon.js';
 import { stateVersions } from '../takeover/state-format.js';
 import { fdsOf, type GuestState } from '../takeover/state.js';
 import { Successor } from '../takeover/successor.js';
 import { aborted } from '../util/aborted.js';
-import { ExitCode, Failure, messageOf } from '../util/failure.js';
+import { closeAll } from '../util/close-all.js';
+import { messageOf, refusal } from '../util/failure.js';
 import type { Server } from './server.js';
 
 /** What guests have in flight must end within that. A guest's own time-outs begin at 30 s. */
@@ -52,7 +52,7 @@ export class Handover {
   /** @throws Failure (refused) while an attempt runs: what it hands over must not change */
   refuseMeanwhile(): void {
     if (this.#attempt === undefined) return;
-    throw new Failure(ExitCode.refused, 'another process is taking over: ask that one');
+    throw refusal('another process is taking over: ask that one');
   }
 
   /**
@@ -86,7 +86,7 @@ export class Handover {
   #refuseImpossible(versions: readonly number[]): void {
     const [version] = stateVersions;
     const refuse = (why: string): never => {
-      throw new Failure(ExitCode.refused, `${why}: stop this server and start the other one`);
+      throw refusal(`${why}: stop this server and start the other one`);
     };
     if (version === undefined || !versions.includes(version)) {
       refuse(`the state is handed over as version ${String(version)}, which the other can't read`);
@@ -131,7 +131,7 @@ export class Handover {
       this.#log.warn(messageOf(error));
       return false;
     } finally {
-      for (const { attachment } of guests) for (const fd of fdsOf(attachment)) closeSync(fd);
+      for (const { attachment } of guests) closeAll(fdsOf(attachment));
     }
     return successor.commit();
   }
@@ -154,7 +154,7 @@ async function standStill({ guests }: Server, stop: AbortSignal): Promise<GuestS
   );
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');
   if (failed === undefined) return states;
-  for (const { attachment } of states) for (const fd of fdsOf(attachment)) closeSync(fd);
+  for (const { attachment } of states) closeAll(fdsOf(attachment));
   throw failed.reason;
 }
 
@@ -162,7 +162,7 @@ async function orRefused<Value>(value: Promise<Value>, stop: AbortSignal): Promi
   return Promise.race([
     value,
     aborted(stop).then(() => {
-      throw new Failure(ExitCode.refused, 'a reservation command did not end in time');
+      throw refusal('a reservation command did not end in time');
     }),
   ]);
 }

@@ -13,7 +13,7 @@ import { derivedDesignator, formatDesignator, parseDesignator } from '../scsi/de
 import { defaultProduct, type Identity } from '../scsi/identity.js';
 import { LogicalUnit } from '../scsi/logical-unit.js';
 import type { DiskState } from '../takeover/state.js';
-import { ExitCode, Failure, messageOf } from '../util/failure.js';
+import { messageOf, refusal } from '../util/failure.js';
 import type { MediumOptions } from '../scsi/medium.js';
 import type { ModeSettings } from '../scsi/mode-pages.js';
 import { DeviceDiskReservations } from './device-disk-reservations.js';
@@ -221,13 +221,9 @@ export class ServedDisk {
     try {
       await this.#reservations.inherit(reservations);
     } catch (error) {
-      throw new Failure(
-        ExitCode.refused,
-        `what was handed over of ${this.path} ${messageOf(error)}`,
-        {
-          cause: error,
-        },
-      );
+      throw refusal(`what was handed over of ${this.path} ${messageOf(error)}`, {
+        cause: error,
+      });
     }
     this.unit.continueWith({ descriptorSense, softwareWriteProtect });
   }

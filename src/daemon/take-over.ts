@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { NativeAddon } from '../native/addon.js';
 import { Predecessor } from '../takeover/predecessor.js';
-import { ExitCode, Failure, messageOf } from '../util/failure.js';
+import { ExitCode, Failure, messageOf, refusal } from '../util/failure.js';
 import { exitImmediately } from '../util/libc.js';
 import { notifyServiceManager } from '../util/service-manager.js';
 import { openControl, type Served } from './served.js';
@@ -62,7 +62,7 @@ async function inherit(
 ): Promise<Server> {
   const server = await Server.open(addon, options, log, stop, await predecessor.inherit());
   if (server === undefined || stop.aborted) {
-    throw new Failure(ExitCode.refused, 'it was told to end');
+    throw refusal('it was told to end');
   }
   return server;
 }

@@ -11,6 +11,7 @@ import {
 import { groupName, userName } from '../util/accounts.js';
 import { errnoOf, ExitCode, Failure, messageOf } from '../util/failure.js';
 import { deviceNumber } from '../util/device-number.js';
+import { openFlags } from '../util/open-flags.js';
 
 export interface Image {
   path: string;
@@ -55,13 +56,6 @@ export function inheritImage(path: string, readOnly: boolean, fd: number): Image
     throw imageFailure(`${path} is open at the running server for another kind of access`);
   }
   return { path, fd, readOnly, isBlockDevice };
-}
-
-/** Of open(2), as proc(5) has them. */
-function openFlags(fd: number): number {
-  const [, flags = ''] =
-    /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8')) ?? [];
-  return parseInt(flags, 8);
 }
 
 /**

@@ -96,13 +96,8 @@ export class EmulatedReservations implements LogicalUnitReservations {
    * Leaves the reservations to the process that goes on in this one's place, after the commands that
    * wait; later ones are BUSY until `keep`.
    */
-  async surrender(): Promise<StoredReservations> {
-    let stored: StoredReservations | undefined;
-    await this.#coordinator.between(() => {
-      stored = this.#machine.surrender();
-    });
-    if (stored === undefined) throw new Error('a turn ended before it began');
-    return stored;
+  surrender(): Promise<StoredReservations> {
+    return this.#coordinator.between(() => this.#machine.surrender());
   }
 
   /** That process doesn't go on; also if `surrender` has not resolved yet. */

@@ -1,4 +1,4 @@
-import { ExitCode, Failure } from '../util/failure.js';
+import { refusal } from '../util/failure.js';
 import { multipathdWwid } from './device-map.js';
 import { interference, type MultipathdClaims } from './interference.js';
 import { InterferenceWatch } from './interference-watch.js';
@@ -42,8 +42,7 @@ export async function relateToMultipathd(
   const claims = await ask();
   const found = interference(claims, map.name, isRoot);
   if (found !== undefined) {
-    throw new Failure(
-      ExitCode.refused,
+    throw refusal(
       `the reservations of ${unitName(device)} can't be served, since ${found.what}: ${found.advice}`,
     );
   }

@@ -68,11 +68,14 @@ export class Coordinator {
     );
   }
 
-  /** Runs `action` between two commands, after those that wait, however long that takes. */
-  async between(action: () => void | Promise<void>): Promise<void> {
+  /**
+   * Runs `action` between two commands, after those that wait, however long that takes.
+   * @returns what it returns
+   */
+  async between<Value>(action: () => Value | Promise<Value>): Promise<Value> {
     const endTurn = await this.#turns.turn();
     try {
-      await action();
+      return await action();
     } finally {
       endTurn?.();
     }

@@ -1,9 +1,9 @@
 /** A socket whose clients pass descriptors: both protocols of the daemon stand on it. */
+import { PassedFds } from '../fd-lines/passed-fds.js';
 import type { FdListenerOptions, NativeAddon, NativeConnection } from '../native/addon.js';
 import type { PeerLog } from '../telemetry/peer-log.js';
 import type { LogicalUnits } from './logical-units.js';
 import type { examineFd } from './passed-device.js';
-import { PassedFds } from './passed-fds.js';
 
 /** Each takes a descriptor or two and, once it has passed one, a thread. */
 const connectionsMax = 128;

@@ -1,7 +1,7 @@
 /** What a descriptor that a client passed allows it: having opened a device is the authorisation. */
-import { readFileSync } from 'node:fs';
 import { messageOf } from '../util/failure.js';
 import { statOpenFile } from '../util/libc.js';
+import { openFlags } from '../util/open-flags.js';
 
 export interface PassedDevice {
   /** `sg`: the SCSI generic node, a character device. */
@@ -41,17 +41,10 @@ function examine(fd: number): PassedDevice | FdRefusal {
   if (kind !== 'block' && !isSg) {
     return { refusal: 'the descriptor is neither a block device nor a SCSI generic node' };
   }
-  const flags = openFlags(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'));
+  const flags = openFlags(fd);
   // Opening with O_PATH asks for no permission on the node, so it proves none.
   if ((flags & O_PATH) !== 0) return { refusal: 'the descriptor was opened with O_PATH' };
   const access = flags & O_ACCMODE;
   const writable = access === O_RDWR || access === O_WRONLY;
   return { kind: isSg ? 'sg' : 'block', number: device, writable };
-}
-
-/** `flags:` of /proc/PID/fdinfo/FD, octal there. */
-function openFlags(fdinfo: string): number {
-  const [, flags] = /^flags:\s*([0-7]+)$/m.exec(fdinfo) ?? [];
-  if (flags === undefined) throw new Error('fdinfo has no flags');
-  return parseInt(flags, 8);
 }

@@ -2,6 +2,7 @@
  * The bytes of the qemu-pr-helper protocol (QEMU's docs/interop/pr-helper.rst, and what
  * scsi/qemu-pr-helper.c accepts). All integers are big-endian.
  */
+import type { PassedFds } from '../fd-lines/passed-fds.js';
 import {
   allocationLength,
   parameterListLength,
@@ -9,7 +10,6 @@ import {
   prOutOpcode,
 } from '../scsi/reservation-cdb.js';
 import type { ScsiResponse } from '../scsi/response.js';
-import type { PassedFds } from './passed-fds.js';
 
 /** No feature is defined, so both sides send zeros. */
 export const features = Buffer.alloc(4);

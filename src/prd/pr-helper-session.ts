@@ -1,4 +1,5 @@
 /** One connection of a qemu-pr-helper client, such as QEMU's pr-manager-helper. */
+import type { PassedFds } from '../fd-lines/passed-fds.js';
 import type { NativeConnection } from '../native/addon.js';
 import { checkCondition } from '../pr/outcome.js';
 import { invalidFieldInCdb, type Sense } from '../pr/sense.js';
@@ -9,7 +10,6 @@ import type { PeerLog } from '../telemetry/peer-log.js';
 import type { FdSession, SessionServices } from './fd-server.js';
 import type { LogicalUnits, UnitHold } from './logical-units.js';
 import { examineFd, type PassedDevice } from './passed-device.js';
-import type { PassedFds } from './passed-fds.js';
 import {
   encodeReply,
   features,

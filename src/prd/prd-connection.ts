@@ -1,9 +1,9 @@
 /** A connection to the daemon's own socket, seen from its client. */
 import { JSONRPCClient, type JSONRPCResponse } from 'json-rpc-2.0';
 import * as v from 'valibot';
+import { JsonLines } from '../fd-lines/json-lines.js';
+import { PassedFds } from '../fd-lines/passed-fds.js';
 import type { NativeAddon, NativeConnection } from '../native/addon.js';
-import { JsonLines } from './json-lines.js';
-import { PassedFds } from './passed-fds.js';
 import {
   limits,
   type MethodName,

@@ -9,12 +9,12 @@ import {
   JSONRPCServer,
 } from 'json-rpc-2.0';
 import * as v from 'valibot';
+import { JsonLines } from '../fd-lines/json-lines.js';
+import type { PassedFds } from '../fd-lines/passed-fds.js';
 import type { NativeConnection } from '../native/addon.js';
 import type { PeerLog } from '../telemetry/peer-log.js';
 import type { FdSession, SessionServices } from './fd-server.js';
-import { JsonLines } from './json-lines.js';
 import { examineFd } from './passed-device.js';
-import type { PassedFds } from './passed-fds.js';
 import { methods, PrdClient } from './prd-methods.js';
 import { errorCode, limits, type MethodName } from './protocol.js';
 

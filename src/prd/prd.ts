@@ -1,5 +1,6 @@
 /** `holdfast prd`: the reservation daemon, from start to end. */
 import type { Logger } from 'pino';
+import type { PassedFds } from '../fd-lines/passed-fds.js';
 import type { NativeAddon, NativeConnection } from '../native/addon.js';
 import { enterSandbox, type SandboxSettings } from '../native/sandbox.js';
 import { PeerLog } from '../telemetry/peer-log.js';
@@ -16,7 +17,6 @@ import {
 import type { HostDevices } from './logical-unit.js';
 import { LogicalUnits } from './logical-units.js';
 import type { MapSuspender } from './map-suspender.js';
-import type { PassedFds } from './passed-fds.js';
 import { PrHelperSession } from './pr-helper-session.js';
 import { PrdSession } from './prd-session.js';
 

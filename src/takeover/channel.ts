@@ -1,10 +1,10 @@
 /** What the two processes of a takeover say to each other: JSON lines, descriptors beside them. */
-import { closeSync } from 'node:fs';
 import * as v from 'valibot';
 import type { NativeAddon, NativeConnection } from '../native/addon.js';
-import { JsonLines } from '../prd/json-lines.js';
-import { PassedFds } from '../prd/passed-fds.js';
-import { ExitCode, Failure } from '../util/failure.js';
+import { JsonLines } from '../fd-lines/json-lines.js';
+import { PassedFds } from '../fd-lines/passed-fds.js';
+import { closeAll } from '../util/close-all.js';
+import { refusal } from '../util/failure.js';
 import { fdsMax } from './state-format.js';
 
 /** As many as go with a line. */
@@ -75,7 +75,7 @@ export class TakeoverChannel {
     const received = await this.#take(stop);
     if (isOf(received, type)) return received;
     const { message, fds } = received;
-    for (const fd of fds) closeSync(fd);
+    closeAll(fds);
     throw refusal(
       message.type === 'refused' ? message.reason : `it said ${message.type} and not ${type}`,
     );
@@ -84,7 +84,7 @@ export class TakeoverChannel {
   /** Ends the connection; what came and was not taken is closed. */
   close(): void {
     this.#lines.end('');
-    for (const { fds } of this.#waiting.splice(0)) for (const fd of fds) closeSync(fd);
+    for (const { fds } of this.#waiting.splice(0)) closeAll(fds);
   }
 
   async #take(stop?: AbortSignal): Promise<Received> {
@@ -134,8 +134,4 @@ function parsed(line: string): TakeoverMessage | undefined {
   } catch {
     return undefined;
   }
-}
-
-function refusal(message: string): Failure {
-  return new Failure(ExitCode.refused, message);
 }

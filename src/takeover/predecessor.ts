@@ -1,10 +1,11 @@
 /** The process that serves now, as the one that is to go on in its place sees it. */
-import { chownSync, closeSync } from 'node:fs';
+import { chownSync } from 'node:fs';
 import { ControlClient } from '../control/control-client.js';
 import type { NativeAddon, NativeConnection } from '../native/addon.js';
 import { findUser } from '../util/accounts.js';
+import { closeAll } from '../util/close-all.js';
 import { Deferred } from '../util/deferred.js';
-import { ExitCode, Failure, messageOf } from '../util/failure.js';
+import { ExitCode, Failure, messageOf, refusal } from '../util/failure.js';
 import { TakeoverChannel } from './channel.js';
 import { decodeState, stateVersions } from './state-format.js';
 import type { TakeoverState } from './state.js';
@@ -46,7 +47,7 @@ export class Predecessor {
         return;
       }
       connection.close();
-      accepted.reject(new Failure(ExitCode.refused, `the running server is user ${uid}'s`));
+      accepted.reject(refusal(`the running server is user ${uid}'s`));
     });
     try {
       if (account !== undefined) chownSync(socketPath, account.uid, account.gid);
@@ -68,12 +69,12 @@ export class Predecessor {
     try {
       while (fds.length < message.fds) {
         const more = await this.#channel.next('fds', this.#patience);
-        if (more.fds.length === 0) throw new Failure(ExitCode.refused, 'it sent no descriptor');
+        if (more.fds.length === 0) throw refusal('it sent no descriptor');
         fds.push(...more.fds);
       }
       return decodeState(message.state, fds);
     } catch (error) {
-      for (const fd of fds) closeSync(fd);
+      closeAll(fds);
       throw error;
     }
   }

@@ -5,7 +5,7 @@
  */
 import * as v from 'valibot';
 import type { AttachmentState, ToldMessage } from '../native/addon.js';
-import { ExitCode, Failure } from '../util/failure.js';
+import { refusal } from '../util/failure.js';
 import type { DiskState, GuestState, TakeoverState } from './state.js';
 
 /** Those that this process reads; it writes the first. */
@@ -133,8 +133,4 @@ function attachmentFrom(
             })),
           },
   };
-}
-
-function refusal(message: string): Failure {
-  return new Failure(ExitCode.refused, message);
 }

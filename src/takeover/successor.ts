@@ -1,6 +1,6 @@
 /** The process that is to go on in this one's place, as this one sees it. */
 import type { NativeAddon, NativeConnection } from '../native/addon.js';
-import { ExitCode, Failure, messageOf } from '../util/failure.js';
+import { messageOf, refusal } from '../util/failure.js';
 import { fdsPerLine, TakeoverChannel } from './channel.js';
 import { encodeState } from './state-format.js';
 import type { TakeoverState } from './state.js';
@@ -30,12 +30,12 @@ export class Successor {
     try {
       connection = await addon.connectForFds(socketPath);
     } catch (error) {
-      throw new Failure(ExitCode.refused, messageOf(error), { cause: error });
+      throw refusal(messageOf(error), { cause: error });
     }
     const { uid } = connection.peer;
     if (uid !== 0 && uid !== process.geteuid?.()) {
       connection.close();
-      throw new Failure(ExitCode.refused, `${socketPath} is the socket of another user, ${uid}`);
+      throw refusal(`${socketPath} is the socket of another user, ${uid}`);
     }
     return new Successor(connection, new TakeoverChannel(addon, connection));
   }

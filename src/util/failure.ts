@@ -24,6 +24,11 @@ export class Failure extends Error {
   }
 }
 
+/** What was asked for can't be done as things are; the message says why. */
+export function refusal(message: string, options?: ErrorOptions): Failure {
+  return new Failure(ExitCode.refused, message, options);
+}
+
 /** The errno name (`ENOENT`) of an error thrown by Node or by the addon, or undefined. */
 export function errnoOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;

@@ -7,7 +7,7 @@ import { examineFd } from '../../src/prd/passed-device.js';
 import { PrdReservations } from '../../src/prd/prd-reservations.js';
 import { PrdSession } from '../../src/prd/prd-session.js';
 import { PrHelperSession } from '../../src/prd/pr-helper-session.js';
-import type { PassedFds } from '../../src/prd/passed-fds.js';
+import type { PassedFds } from '../../src/fd-lines/passed-fds.js';
 import { deviceNumber } from '../../src/util/device-number.js';
 import { readKeys, register } from '../unit/emulated/support/commands.js';
 import { textOf } from '../unit/emulated/support/outcome-text.js';

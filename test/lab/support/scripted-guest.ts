@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import { PassThrough } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 
-import { deferred } from '../../support/deferred.js';
+import { Deferred } from '../../../src/util/deferred.js';
 import {
   Initiator,
   type InitiatorProcess,
@@ -162,7 +162,7 @@ async function startInitiator(
   const mark = `initiator-${started}`;
   await machine.run(`script_guest ${number} ${socketPath} ${mark}`);
   const answers = new PassThrough();
-  const ended = deferred<string>();
+  const ended = new Deferred<string>();
   // What an earlier one has left behind comes before the mark, on either side.
   let begun = false;
   const lines = createInterface(port);

@@ -4,7 +4,7 @@ import { logicalUnitOf } from '../../../src/multipath/logical-unit.js';
 import { parseMapTopology } from '../../../src/multipath/map-topology.js';
 import { noLimits, type PathIdentity, type PathTransport } from '../../../src/pr/transport.js';
 import type { PathNode } from '../../../src/transports/path-node.js';
-import { deferred } from '../../support/deferred.js';
+import { Deferred } from '../../../src/util/deferred.js';
 import { HostTree, iscsiMap, sessionNexus, wwid } from './support/host-tree.js';
 import { mapJson } from './support/multipathd-replies.js';
 
@@ -165,7 +165,7 @@ it('asks again while a device does not say what it is', async () => {
 it('takes no answer that was given before the path went down', async () => {
   const { host, paths, states, hooks } = setUp();
   const slow = new FakeTransport('sdc');
-  const answer = deferred<PathIdentity>();
+  const answer = new Deferred<PathIdentity>();
   slow.identities.push(answer.promise, Promise.resolve('other'));
   hooks.open = (node) => Promise.resolve(node.name === 'sdc' ? slow : new FakeTransport('sdb'));
   paths.refresh();
@@ -269,7 +269,7 @@ it("orders by multipathd's groups, and believes its checkers", async () => {
 
 it('closes everything, also what is only being opened, and looks no more', async () => {
   const { paths, opened, hooks } = setUp();
-  const late = deferred<FakeTransport>();
+  const late = new Deferred<FakeTransport>();
   hooks.open = (node) =>
     node.name === 'sdc' ? late.promise : Promise.resolve(new FakeTransport('sdb'));
   paths.refresh();

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { DeviceEvents } from '../../../src/multipath/device-events.js';
 import { watchPaths } from '../../../src/multipath/watch-paths.js';
-import { deferred } from '../../support/deferred.js';
+import { Deferred } from '../../../src/util/deferred.js';
 import { scratchFolder } from '../../support/scratch.js';
 
 const never = { sysfsMs: 2 ** 30, multipathdMs: 2 ** 30 };
@@ -12,7 +12,7 @@ const never = { sysfsMs: 2 ** 30, multipathdMs: 2 ** 30 };
 class CountedPaths {
   looks = 0;
   questions = 0;
-  #looked = deferred<undefined>();
+  #looked = new Deferred<undefined>();
   #answers: (() => void)[] = [];
 
   /** Resolves with the next look. */
@@ -23,7 +23,7 @@ class CountedPaths {
   refresh = () => {
     this.looks++;
     this.#looked.resolve(undefined);
-    this.#looked = deferred();
+    this.#looked = new Deferred();
   };
 
   refreshPlaces = () => {

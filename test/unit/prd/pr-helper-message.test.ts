@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { PassedFds } from '../../../src/prd/passed-fds.js';
+import { PassedFds } from '../../../src/fd-lines/passed-fds.js';
 import { encodeReply, PrHelperReader } from '../../../src/prd/pr-helper-message.js';
 import {
   persistentReserveIn,

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { registrationsPreempted } from '../../../src/pr/sense.js';
-import { PassedFds } from '../../../src/prd/passed-fds.js';
+import { PassedFds } from '../../../src/fd-lines/passed-fds.js';
 import { PrHelperSession } from '../../../src/prd/pr-helper-session.js';
 import {
   keysIn,

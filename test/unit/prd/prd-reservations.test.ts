@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ReservationCommand } from '../../../src/pr/command.js';
 import { registrationsPreempted } from '../../../src/pr/sense.js';
-import { PassedFds } from '../../../src/prd/passed-fds.js';
+import { PassedFds } from '../../../src/fd-lines/passed-fds.js';
 import { PrdReservations } from '../../../src/prd/prd-reservations.js';
 import { PrdSession } from '../../../src/prd/prd-session.js';
 import { connectionPair, type FakeConnection } from './support/connections.js';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { registrationsPreempted } from '../../../src/pr/sense.js';
 import type { LogicalUnits } from '../../../src/prd/logical-units.js';
-import { PassedFds } from '../../../src/prd/passed-fds.js';
+import { PassedFds } from '../../../src/fd-lines/passed-fds.js';
 import { PrdSession } from '../../../src/prd/prd-session.js';
 import { keysIn, persistentReserveIn } from '../../support/persistent-reservations.js';
 import { registerAndIgnore, readKeys } from '../emulated/support/commands.js';

@@ -1,6 +1,6 @@
 /** A hostile client of the qemu-pr-helper protocol: any bytes, cut anywhere, with any descriptors. */
 import assert from 'node:assert/strict';
-import { PassedFds } from '../../../../src/prd/passed-fds.js';
+import { PassedFds } from '../../../../src/fd-lines/passed-fds.js';
 import { PrHelperSession } from '../../../../src/prd/pr-helper-session.js';
 import { connectionPair } from '../../../unit/prd/support/connections.js';
 import { disk, FakeFds, readOnlyDisk } from '../../../unit/prd/support/fake-fds.js';

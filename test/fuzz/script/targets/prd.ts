@@ -1,6 +1,6 @@
 /** Hostile clients of the daemon's own protocol: lines that are nearly right, and any others. */
 import assert from 'node:assert/strict';
-import { PassedFds } from '../../../../src/prd/passed-fds.js';
+import { PassedFds } from '../../../../src/fd-lines/passed-fds.js';
 import { PrdSession } from '../../../../src/prd/prd-session.js';
 import { schemas } from '../../../../src/prd/protocol.js';
 import { reservationTypes } from '../../../../src/pr/reservation.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LineReader } from '../../../src/prd/line-reader.js';
+import { LineReader } from '../../../src/fd-lines/line-reader.js';
 
 describe('LineReader', () => {
   it('gives the same lines however the bytes are cut', () => {
