@@ -26,7 +26,9 @@ uptime_ms() {
 spawn() {
   spawn_name=$1
   shift
-  setsid "$@" >"$logs/$spawn_name.log" 2>&1 &
+  # Emptied here, so that nobody finds the words of an earlier one.
+  : >"$logs/$spawn_name.log"
+  setsid "$@" >>"$logs/$spawn_name.log" 2>&1 &
   echo $! >"$logs/$spawn_name.pid"
 }
 
