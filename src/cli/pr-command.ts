@@ -6,6 +6,7 @@ import { administrator } from '../library/open-device.js';
 import { reservationTypes, type ReservationType } from '../pr/reservation.js';
 import { ExitCode, Failure } from '../util/failure.js';
 import { initiatorName, stateDirectoryOption } from './option-values.js';
+import { migrateCommand } from './pr-migrate.js';
 import { executeOnDevice } from './pr-on-device.js';
 import { outcomeText } from './pr-text.js';
 
@@ -109,6 +110,7 @@ export function prCommand(): Command {
       ),
     );
   }
+  pr.addCommand(migrateCommand());
   return pr;
 }
 

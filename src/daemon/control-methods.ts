@@ -5,7 +5,9 @@ import { commandFromJson, outcomeToJson, prCommandSchema } from '../control/rese
 import { isInitiatorName, guestNexus } from '../pr/nexus.js';
 import { formatDesignator, parseDesignator } from '../scsi/designator.js';
 import { ExitCode, Failure, messageOf, refusal } from '../util/failure.js';
+import { aborted } from '../util/aborted.js';
 import { endpointName } from './attachment.js';
+import type { CarriedReservations } from './disk-reservations.js';
 import type { Handover } from './handover.js';
 import type { ServedDisk } from './served-disk.js';
 import type { Server } from './server.js';
@@ -71,6 +73,12 @@ export function controlMethods(
       method(takeover, ({ socket, versions }) => handover.begin({ socketPath: socket, versions })),
     ],
     [
+      'pr.left',
+      method(v.strictObject({ disk }), async (params, _, closed) => ({
+        left: await Promise.race([carried(find(server, params.disk)).left, aborted(closed)]),
+      })),
+    ],
+    [
       'pr.watch',
       method(v.strictObject({ disk }), (params, notify, closed) => {
         watch(withReservations(find(server, params.disk)), notify, closed);
@@ -89,6 +97,22 @@ function changingMethods(server: Server): ReadonlyMap<string, ControlMethod> {
     [
       'disk.resize',
       method(v.strictObject({ disk }), (params) => resize(find(server, params.disk))),
+    ],
+    [
+      'pr.expect',
+      method(v.strictObject({ disk }), (params) => {
+        const found = find(server, params.disk);
+        refuseHere(found);
+        carried(found).expect();
+      }),
+    ],
+    [
+      'pr.deliver',
+      method(v.strictObject({ disk, left: v.string() }), ({ disk, left }) => {
+        const found = find(server, disk);
+        refuseHere(found);
+        deliver(found, left);
+      }),
     ],
     [
       'pr.execute',
@@ -112,7 +136,7 @@ async function attach(
 
 function status({ disks, guests }: Server): object {
   return {
-    disks: [...disks].map(([lun, { path, ours, native, unit, hasReservations }]) => ({
+    disks: [...disks].map(([lun, { path, ours, native, unit, hasReservations, carried }]) => ({
       disk: path,
       lun,
       // false: another process has it, as its guest migrates.
@@ -120,6 +144,8 @@ function status({ disks, guests }: Server): object {
       serial: unit.identity.serial,
       designator: formatDesignator(unit.identity.designator),
       reservations: hasReservations,
+      // true: `pr.left`, `pr.expect` and `pr.deliver` are for it.
+      carried: carried !== undefined,
       ...native.info(),
     })),
     guests: guests.map(({ settings, nexus, attachment }) => ({
@@ -163,6 +189,25 @@ function find(server: Server, path: string | undefined): ServedDisk {
       ? `name one of the disks: ${names}`
       : `${path} is not served here: ${names} is`,
   );
+}
+
+function carried(disk: ServedDisk): CarriedReservations {
+  if (disk.carried !== undefined) return disk.carried;
+  throw refusal(`the reservations of ${disk.path} need nobody who carries them`);
+}
+
+/** What the guest works with is nobody's to replace. */
+function refuseHere({ ours, path }: ServedDisk): void {
+  if (ours) throw refusal(`the guest of ${path} is here`);
+}
+
+function deliver(disk: ServedDisk, left: string): void {
+  try {
+    carried(disk).deliver(left);
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    throw new Failure(ExitCode.usage, `what was left ${messageOf(error)}`, { cause: error });
+  }
 }
 
 function withReservations(disk: ServedDisk): ServedDisk {

@@ -1,133 +1,94 @@
 import type { Logger } from 'pino';
 import type { Image } from '../device/image.js';
-import { deviceActions } from '../fan-out/refusals.js';
-import type { NativeAddon, NativeFence } from '../native/addon.js';
-import type { LogicalUnitReservations } from '../pr/logical-unit-reservations.js';
+import type { NativeAddon } from '../native/addon.js';
 import { guestNexus } from '../pr/nexus.js';
-import { PrdReservations } from '../prd/prd-reservations.js';
 import { HostUnit } from '../unit/host-unit.js';
+import { MovableUnit, type MovableUnitOptions } from '../unit/movable-unit.js';
+import { messageOf } from '../util/failure.js';
 import type { DiskReservations, DiskReservationsOptions } from './disk-reservations.js';
-import { refusal } from '../util/failure.js';
 import { GuestFence } from './guest-fence.js';
-import type { DaemonReservationSettings, DeviceReservationSettings } from './serve-options.js';
+import { OwnReservations } from './own-reservations.js';
+import type { DeviceReservationSettings } from './serve-options.js';
 
-const notHandedOver = "reservations of the device itself don't migrate yet";
+/** Reservations of the device itself, for its one guest, through all paths of this host. */
+export class DeviceDiskReservations extends OwnReservations implements DiskReservations {
+  readonly migratable = true;
+  readonly unit: MovableUnit;
+  readonly #path: string;
+  readonly #log: Logger;
 
-/** Reservations of the device itself, for its one guest. */
-export class DeviceDiskReservations implements DiskReservations {
-  readonly actions = deviceActions;
-  readonly sharedWithHosts = true;
-  readonly migratable = false;
-  readonly unit: LogicalUnitReservations;
-  readonly #guest: GuestFence;
-  readonly #closeUnit: () => Promise<void>;
-
-  private constructor(
-    unit: LogicalUnitReservations,
-    guest: GuestFence,
-    closeUnit: () => Promise<void>,
-  ) {
+  private constructor(unit: MovableUnit, guest: GuestFence, path: string, log: Logger) {
+    super(guest);
     this.unit = unit;
-    this.#guest = guest;
-    this.#closeUnit = closeUnit;
+    this.#path = path;
+    this.#log = log;
   }
 
-  /**
-   * Through all paths of this host.
-   * @throws Failure (image, imageInUse, refused), see `HostUnit.open`
-   */
+  /** @throws Failure (image, imageInUse, refused), see `HostUnit.open` */
   static async open(
     addon: NativeAddon,
     { path }: Image,
-    { initiatorName, journalFolder, transport, sequential }: DeviceReservationSettings,
-    { timeoutMs, depth, onChange }: DiskReservationsOptions,
+    settings: DeviceReservationSettings,
+    { timeoutMs, depth, elsewhere, onChange }: DiskReservationsOptions,
     log: Logger,
   ): Promise<DeviceDiskReservations> {
+    const { initiatorName, journalFolder, transport, sequential } = settings;
     const guest = new GuestFence(addon, path);
-    const unit = await HostUnit.open(addon, HostUnit.find(path), {
-      guest: guestNexus(initiatorName),
-      gate: guest.gate,
-      journalFolder,
-      transport,
-      sequential,
-      timeoutMs,
-      depth,
+    const device = HostUnit.find(path);
+    const options: MovableUnitOptions = {
+      open: (unitAttentions, left) =>
+        HostUnit.open(addon, device, {
+          guest: guestNexus(initiatorName),
+          gate: guest.gate,
+          journalFolder,
+          transport,
+          sequential,
+          timeoutMs,
+          depth,
+          unitAttentions,
+          left,
+          onChange,
+          log,
+        }),
       onAttention: guest.onAttention,
-      onChange,
-      log,
-    });
-    return new DeviceDiskReservations(unit.reservations, guest, () => unit.close());
-  }
-
-  /**
-   * Through a daemon that may touch the paths.
-   * @throws Failure (socket, refused), see `PrdReservations.open`
-   */
-  static async openByDaemon(
-    addon: NativeAddon,
-    { path, fd }: Image,
-    { initiatorName, socketPath }: DaemonReservationSettings,
-    { onChange }: DiskReservationsOptions,
-    log: Logger,
-  ): Promise<DeviceDiskReservations> {
-    const guest = new GuestFence(addon, path);
-    const unit = await PrdReservations.open({
-      addon,
-      socketPath,
-      fd,
-      initiator: initiatorName,
-      gate: guest.gate,
-      onAttention: guest.onAttention,
-      onChange,
-      onReach: (trouble) => {
-        const about = `reservation daemon ${socketPath}`;
-        if (trouble === undefined) log.info(`${about} is there again`);
-        else log.warn(`${about} is out of reach, ${path} waits for it: ${trouble}`);
+      onTrouble: (error) => {
+        log.error(`the reservations of ${path} can't go on here yet: ${messageOf(error)}`);
       },
-    });
-    return new DeviceDiskReservations(unit, guest, () => unit.close());
+    };
+    const unit = elsewhere ? MovableUnit.elsewhere(options) : await MovableUnit.here(options);
+    return new DeviceDiskReservations(unit, guest, path, log);
   }
 
-  attach(): NativeFence {
-    return this.#guest.attach();
+  get carried(): MovableUnit {
+    return this.unit;
   }
 
-  detach(): Promise<void> {
-    this.#guest.detach();
-    return Promise.resolve();
+  async handOver(): Promise<void> {
+    await this.unit.leave();
   }
 
-  /** The host's nexuses stay what they are. */
-  nexusLost(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  /** Ends nothing of a persistent reservation (SPC-4 §5.13.4). */
-  logicalUnitReset(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  handOver(): Promise<void> {
-    return Promise.reject(refusal(notHandedOver));
-  }
-
-  takeOver(): Promise<void> {
-    return Promise.reject(refusal(notHandedOver));
+  async takeOver(stop: AbortSignal): Promise<void> {
+    if (!this.unit.isDelivered) {
+      this.#log.warn(
+        `the guest waits for the reservations of ${this.#path}: holdfast pr migrate brings them from the host before`,
+      );
+    }
+    await this.unit.goOn(stop);
   }
 
   surrender(): Promise<string> {
-    return Promise.reject(refusal(notHandedOver));
+    return this.unit.leave();
   }
 
   keep(): Promise<void> {
-    return Promise.resolve();
+    return this.unit.keep();
   }
 
-  inherit(): Promise<void> {
-    return Promise.reject(refusal(notHandedOver));
+  inherit(surrendered: string): Promise<void> {
+    return this.unit.inherit(surrendered);
   }
 
   close(): Promise<void> {
-    return this.#closeUnit();
+    return this.unit.close();
   }
 }

@@ -3,6 +3,20 @@ import type { ReservationCommand } from '../pr/command.js';
 import type { LogicalUnitReservations } from '../pr/logical-unit-reservations.js';
 import type { Nexus } from '../pr/nexus.js';
 
+/** Reservations that somebody has to carry from host to host. */
+export interface CarriedReservations {
+  /** What was left here last; waits for it. */
+  readonly left: Promise<string>;
+  /** They are about to come from another host: what was left here is not what the guest goes on with. */
+  expect(): void;
+  /**
+   * What the guest goes on with here.
+   * @param left by the host before
+   * @throws Error if it can't be understood
+   */
+  deliver(left: string): void;
+}
+
 /** The reservations of a served disk, with the fences that hold its guests to them. */
 export interface DiskReservations {
   readonly unit: LogicalUnitReservations;
@@ -12,6 +26,8 @@ export interface DiskReservations {
   readonly sharedWithHosts: boolean;
   /** They go along with a guest that migrates. */
   readonly migratable: boolean;
+  /** Undefined: to a host that has the disk's own lock they come without being carried. */
+  readonly carried: CarriedReservations | undefined;
   /**
    * Lets a guest in, with the access that reservations leave its nexus now.
    * @param nexus that no other guest is attached with
@@ -31,10 +47,11 @@ export interface DiskReservations {
    */
   handOver(): Promise<void>;
   /**
-   * Goes on where the process before let go of them.
+   * Goes on where the process before let go of them; they may have to be carried here first.
+   * @param stop aborted while they are awaited: nothing has changed
    * @throws if that isn't possible; nothing has changed then
    */
-  takeOver(): Promise<void>;
+  takeOver(stop: AbortSignal): Promise<void>;
   /**
    * Leaves them to the process that goes on in this one's place, while nothing of a guest is in
    * flight; nothing changes them until `keep`.

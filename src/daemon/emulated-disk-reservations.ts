@@ -18,6 +18,7 @@ export class EmulatedDiskReservations implements DiskReservations {
   readonly actions: DiskReservations['actions'];
   readonly sharedWithHosts = false;
   readonly migratable = true;
+  readonly carried = undefined;
   readonly #addon: NativeAddon;
   readonly #fences: NexusFences;
 

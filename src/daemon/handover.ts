@@ -94,7 +94,7 @@ export class Handover {
     const disks = [...this.#server.disks.values()];
     if (!disks.every(({ ours }) => ours)) refuse('the guest of these disks migrates');
     const own = disks.find(({ migratable }) => !migratable);
-    if (own !== undefined) refuse(`reservations of ${own.path} itself can't be taken over yet`);
+    if (own !== undefined) refuse(`what the daemon keeps for ${own.path} can't be taken over`);
   }
 
   async #run(successor: Successor): Promise<boolean> {

@@ -16,9 +16,14 @@ import type { DiskState } from '../takeover/state.js';
 import { messageOf, refusal } from '../util/failure.js';
 import type { MediumOptions } from '../scsi/medium.js';
 import type { ModeSettings } from '../scsi/mode-pages.js';
+import { DaemonDiskReservations } from './daemon-disk-reservations.js';
 import { DeviceDiskReservations } from './device-disk-reservations.js';
 import { openInheritedImage, openLockedImage, openNativeDisk } from './disk.js';
-import type { DiskReservations, DiskReservationsOptions } from './disk-reservations.js';
+import type {
+  CarriedReservations,
+  DiskReservations,
+  DiskReservationsOptions,
+} from './disk-reservations.js';
 import { EmulatedDiskReservations } from './emulated-disk-reservations.js';
 import type { DiskSettings } from './serve-options.js';
 
@@ -131,6 +136,11 @@ export class ServedDisk {
     return this.#reservations.migratable;
   }
 
+  /** What has to be carried to the host that a guest migrates to. */
+  get carried(): CarriedReservations | undefined {
+    return this.#reservations.carried;
+  }
+
   /** Whether guests can reserve it. */
   get hasReservations(): boolean {
     return this.unit.reservationActions.size > 0;
@@ -165,7 +175,11 @@ export class ServedDisk {
     if (this.#ours || !(await awaitWriterLock(this.#image, this.#log, stop))) return;
     try {
       refuseClaimedDevice(this.#image);
-      await this.#reservations.takeOver();
+      await this.#reservations.takeOver(stop);
+      if (stop.aborted) {
+        releaseWriterLock(this.#image);
+        return;
+      }
       this.refreshSize();
     } catch (error) {
       releaseWriterLock(this.#image);
@@ -317,6 +331,6 @@ function openReservations(
     case 'device':
       return DeviceDiskReservations.open(addon, image, reservations, options, log);
     case 'prd':
-      return DeviceDiskReservations.openByDaemon(addon, image, reservations, options, log);
+      return DaemonDiskReservations.open(addon, image, reservations, options, log);
   }
 }

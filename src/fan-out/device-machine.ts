@@ -15,7 +15,7 @@ import { Auditor } from './auditor.js';
 import { explains } from './attentions.js';
 import { GuestStanding } from './guest-standing.js';
 import type { Intent } from './intent.js';
-import type { PendingCommand } from './journal.js';
+import type { JournalEntry, PendingCommand } from './journal.js';
 import { namesOwnPaths } from './preempting.js';
 import { effectIsThere } from './read-back.js';
 import { type Carriage, refusalOf } from './refusals.js';
@@ -77,6 +77,21 @@ export class DeviceMachine implements ReservationExecutor {
    */
   audit(obstacle: string | undefined): Promise<void> {
     return this.#auditor.audit(obstacle);
+  }
+
+  /**
+   * Leaves the guest's registrations to another process (fencing rule 22).
+   * @returns what that one has to know
+   * @throws Error if what was sent is not settled, or it can't be recorded; nothing has changed then
+   */
+  async leave(): Promise<JournalEntry> {
+    const { ledger, unsettled } = this.#options;
+    const { verified, mustJudge } = this.#auditor;
+    if (unsettled.pending || !verified || mustJudge) {
+      throw new Error('it is not settled yet what the guest has registered');
+    }
+    const left = await ledger.leave();
+    return { ...left, owed: this.#options.unitAttentions.pending ? left.owed : undefined };
   }
 
   get #carriage(): Carriage | undefined {

@@ -11,7 +11,7 @@ import type { PathSource } from '../pr/path.js';
 import { UnitAttentions } from '../pr/unit-attention.js';
 import { DeviceMachine } from './device-machine.js';
 import { GateKeeper } from './gate-keeper.js';
-import type { JournalStore } from './journal.js';
+import type { JournalEntry, JournalStore } from './journal.js';
 import { Ledger } from './ledger.js';
 import { PathAccess } from './path-access.js';
 import { UnsettledCommands } from './unsettled-commands.js';
@@ -42,8 +42,8 @@ export interface DeviceReservationsOptions {
    * registered waits. Never rejects.
    */
   obstacle?: () => Promise<string | undefined>;
-  /** Told whenever the guest's queue of unit attentions becomes empty or stops being empty. */
-  onAttention?: (pending: boolean) => void;
+  /** Of the guest; by default a queue of its own. */
+  unitAttentions?: UnitAttentions;
   /** What an administrator should know. */
   log: (text: string) => void;
   /** Told of a bug. */
@@ -76,7 +76,7 @@ export class DeviceReservations implements LogicalUnitReservations {
     this.#obstacle = options.obstacle ?? nothing;
     this.#onFault = options.onFault;
     this.#access = new PathAccess({ source, clock, log });
-    this.#attentions = new UnitAttentions(options.onAttention);
+    this.#attentions = options.unitAttentions ?? new UnitAttentions();
     if (ledger.owed !== undefined) this.#attentions.establish(ledger.owed);
     const unsettled = new UnsettledCommands();
     this.#settleInterrupted(ledger, unsettled);
@@ -153,6 +153,20 @@ export class DeviceReservations implements LogicalUnitReservations {
     } catch (error) {
       this.#onFault(error);
     }
+  }
+
+  /**
+   * Leaves the guest's registrations to another process, after the commands that wait; nothing of the
+   * guest's data may be in flight. This object is closed then.
+   * @returns what that process has to know: the journal it is to begin with
+   * @throws Error if that can't be now, and nothing has changed
+   */
+  leave(): Promise<JournalEntry> {
+    return this.#coordinator.between(async () => {
+      const left = await this.#machine.leave();
+      this.close();
+      return left;
+    });
   }
 
   /** Stops looking after the paths. The registrations stay. */

@@ -3,6 +3,7 @@ import type { ReservationKey } from '../pr/reservation.js';
 import type { Sense } from '../pr/sense.js';
 import type { TransportId } from '../pr/transport-id.js';
 import type { ArrayView } from './array-view.js';
+import { parted } from './handover.js';
 import type { Intent } from './intent.js';
 import {
   emptyEntry,
@@ -79,6 +80,24 @@ export class Ledger {
   commandIsOver(): void {
     const { pending } = this.#entry;
     if (pending?.over === false) this.pending = { ...pending, over: true };
+  }
+
+  /**
+   * From now on the guest's registrations are another process's.
+   * @returns what that one has to know
+   * @throws what `store.save` throws, and nothing has changed then
+   */
+  async leave(): Promise<JournalEntry> {
+    const entry = this.#entry;
+    const { left, kept } = parted(entry);
+    this.#entry = kept;
+    try {
+      await this.save();
+    } catch (error) {
+      this.#entry = entry;
+      throw error;
+    }
+    return left;
   }
 
   get own(): OwnNexuses {

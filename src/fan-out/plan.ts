@@ -6,6 +6,7 @@ import type { ReservationKey } from '../pr/reservation.js';
 import { invalidFieldInCdb } from '../pr/sense.js';
 import { changeKey } from './changing-key.js';
 import { disarm } from './disarming.js';
+import { drawMove } from './handover.js';
 import { leftoverMove } from './leftovers.js';
 import { registerAndMove } from './moving.js';
 import { clear, preempt } from './preempting.js';
@@ -40,6 +41,7 @@ export function nextMove(
         (progress.key === 0n
           ? withdrawMove(situation, progress)
           : (leftoverMove(situation, progress, goal.otherKey) ??
+            drawMove(situation, progress, progress.key) ??
             repairMove(situation, progress, progress.key))) ?? answer(good)
       );
     case 'disarm':

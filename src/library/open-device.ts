@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import { loadNativeAddon } from '../native/load-native-addon.js';
 import { guestNexus } from '../pr/nexus.js';
+import { UnitAttentions } from '../pr/unit-attention.js';
 import { createLogger } from '../telemetry/logger.js';
 import type { TransportKind } from '../transports/open-transport.js';
 import { ForeignData } from '../unit/foreign-data.js';
@@ -46,7 +47,7 @@ export async function openDevice(path: string, options: DeviceOptions = {}): Pro
     sequential: options.sequential ?? false,
     timeoutMs: options.timeoutMs ?? 10_000,
     depth,
-    onAttention: () => undefined,
+    unitAttentions: new UnitAttentions(),
     onChange: () => undefined,
     log: options.log ?? createLogger('warn'),
   });

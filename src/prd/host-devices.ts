@@ -10,6 +10,7 @@ import type { NativeAddon } from '../native/addon.js';
 import { usualLimits } from '../pr/coordinator.js';
 import type { DataGate } from '../pr/data-gate.js';
 import { guestNexus, type Nexus } from '../pr/nexus.js';
+import { UnitAttentions } from '../pr/unit-attention.js';
 import { HostUnit } from '../unit/host-unit.js';
 import { messageOf } from '../util/failure.js';
 import type {
@@ -94,9 +95,9 @@ export class KernelDevices implements HostDevices {
       gate,
       journalFolder: stateDirectory,
       ...usualLimits,
-      onAttention: (pending) => {
+      unitAttentions: new UnitAttentions((pending) => {
         if (pending) observer.onAttention();
-      },
+      }),
       onChange: () => {
         observer.onChange();
       },

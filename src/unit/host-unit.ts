@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { type LogicalUnitLock, takeLogicalUnitLock } from '../device/logical-unit-lock.js';
 import { DeviceReservations } from '../fan-out/device-reservations.js';
 import { FileJournal } from '../fan-out/file-journal.js';
+import type { JournalEntry } from '../fan-out/journal.js';
 import { DeviceEvents } from '../multipath/device-events.js';
 import type { HostPaths } from '../multipath/host-paths.js';
 import { findLogicalUnit, type UnitDevice, unitName } from '../multipath/logical-unit.js';
@@ -14,8 +15,10 @@ import { Sysfs } from '../multipath/sysfs.js';
 import type { NativeAddon } from '../native/addon.js';
 import type { DataGate } from '../pr/data-gate.js';
 import type { Nexus } from '../pr/nexus.js';
+import type { UnitAttentions } from '../pr/unit-attention.js';
 import type { TransportKind } from '../transports/open-transport.js';
 import { ExitCode, Failure } from '../util/failure.js';
+import { JoinedJournal } from './joined-journal.js';
 import { NotifyingJournal } from './notifying-journal.js';
 import { WatchedJournal } from './watched-journal.js';
 
@@ -37,8 +40,10 @@ export interface HostUnitOptions {
   readonly timeoutMs: number;
   /** Commands that may wait for their turn. */
   readonly depth: number;
-  /** Told whether the guest is owed a unit attention. */
-  readonly onAttention: (pending: boolean) => void;
+  /** Of the guest. */
+  readonly unitAttentions: UnitAttentions;
+  /** What another process has left of the guest's registrations, which go on here. */
+  readonly left?: JournalEntry | undefined;
   /** Told of other reservations or registrations, as far as this host saw. */
   readonly onChange: () => void;
   readonly log: Logger;
@@ -100,8 +105,9 @@ export class HostUnit {
       refuseWithoutPaths(paths.paths);
       const file = new FileJournal(options.journalFolder, device.wwid);
       await file.prepare();
+      const own = options.left === undefined ? file : new JoinedJournal(file, options.left);
       const journal = new WatchedJournal(
-        new NotifyingJournal(file, relation.notices, paths.paths),
+        new NotifyingJournal(own, relation.notices, paths.paths),
         options.onChange,
       );
       const reservations = await openReservations(
@@ -119,6 +125,17 @@ export class HostUnit {
   /** This host means to be registered, or may be, so its paths must be watched. */
   get registered(): boolean {
     return this.#journal.registered;
+  }
+
+  /**
+   * Leaves the guest's registrations to another process, and closes this; nothing of the guest's data
+   * may be in flight.
+   * @throws Error if that can't be now, and nothing has changed
+   */
+  async leave(): Promise<JournalEntry> {
+    const left = await this.reservations.leave();
+    await this.close();
+    return left;
   }
 
   /** Resolves when nothing of it is used any more. The registrations stay. */
@@ -154,7 +171,16 @@ interface UnitParts {
 
 function openReservations(
   { device, source, journal, relation }: UnitParts,
-  { guest, gate, timeoutMs, depth, sequential, onAttention, journalFolder, log }: HostUnitOptions,
+  {
+    guest,
+    gate,
+    timeoutMs,
+    depth,
+    sequential,
+    unitAttentions,
+    journalFolder,
+    log,
+  }: HostUnitOptions,
 ): Promise<DeviceReservations> {
   const unit = unitName(device);
   return DeviceReservations.open({
@@ -166,7 +192,7 @@ function openReservations(
     depth,
     sequential: sequential ?? false,
     obstacle: relation.obstacle,
-    onAttention,
+    unitAttentions,
     log: (text) => {
       log.warn({ unit }, text);
     },

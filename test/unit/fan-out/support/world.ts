@@ -14,6 +14,8 @@ import { SimulatedArray } from './simulated-array.js';
 import { SimulatedClock } from './simulated-clock.js';
 import { SimulatedGate } from './simulated-gate.js';
 import { SimulatedProcess } from './simulated-process.js';
+import { JoinedJournal } from '../../../../src/unit/joined-journal.js';
+import type { JournalEntry } from '../../../../src/fan-out/journal.js';
 import { SimulatedPath } from './simulated-path.js';
 
 /** The guest, as it is shown to itself. */
@@ -34,6 +36,8 @@ export interface WorldOptions {
   paths?: string[];
   limits?: Partial<TransportLimits>;
   sequential?: boolean;
+  /** Another host at the same array. */
+  beside?: World;
 }
 
 /** Chooses one of `count` events; by default the first. */
@@ -41,9 +45,9 @@ export type Chooser = (names: readonly string[]) => number;
 
 /** A guest on a host with paths to an array that other hosts use, too. */
 export class World {
-  readonly clock = new SimulatedClock();
-  readonly scheduler = new Scheduler();
-  readonly array = new SimulatedArray();
+  readonly clock: SimulatedClock;
+  readonly scheduler: Scheduler;
+  readonly array: SimulatedArray;
   readonly gate = new SimulatedGate();
   readonly journal = new MemoryJournal();
   readonly source = new SimulatedSource();
@@ -58,7 +62,12 @@ export class World {
   /** What stands against the reservations. */
   obstacle: string | undefined;
 
-  private constructor({ paths = ['a', 'b'], limits = {}, sequential = false }: WorldOptions) {
+  /** Where no process runs yet. */
+  constructor(options: WorldOptions = {}) {
+    const { paths = ['a', 'b'], limits = {}, sequential = false, beside } = options;
+    this.clock = beside?.clock ?? new SimulatedClock();
+    this.scheduler = beside?.scheduler ?? new Scheduler();
+    this.array = beside?.array ?? new SimulatedArray();
     this.#sequential = sequential;
     for (const name of paths) this.addPath(name).limits = { ...noLimits, ...limits };
   }
@@ -74,8 +83,8 @@ export class World {
     return this.#device;
   }
 
-  /** A process begins, on what the journal has. */
-  async start(): Promise<void> {
+  /** A process begins, on what the journal has. @param left by the process before */
+  async start(left?: JournalEntry): Promise<void> {
     const process = new SimulatedProcess();
     this.gate.isOpen = false;
     this.#process = process;
@@ -83,7 +92,9 @@ export class World {
       guest,
       source: process.source(this.source),
       gate: process.gate(this.gate),
-      journal: process.journal(this.journal),
+      journal: process.journal(
+        left === undefined ? this.journal : new JoinedJournal(this.journal, left),
+      ),
       timeoutMs: 5_000,
       depth: 8,
       sequential: this.#sequential,
@@ -94,6 +105,12 @@ export class World {
       onStoreFailure: (error) => this.notices.push(String(error)),
     });
     this.#device = await this.until(opened);
+  }
+
+  /** The guest goes on elsewhere. */
+  async leave(): Promise<JournalEntry> {
+    this.gate.isOpen = false;
+    return this.until(this.device.leave());
   }
 
   /** kill -9: nothing of it is heard any more. */
