@@ -232,8 +232,11 @@ function serveOptions(args: ServeArguments, refuse: (message: string) => never):
   if (disks.length > 1 && guests.some(({ device }) => device === 'blk')) {
     refuse('a blk device has one disk: give one --blk-file, or --device scsi');
   }
-  if (args.incoming && args.pr.some(({ by }) => by !== 'emulated')) {
-    refuse('--incoming takes emulated reservations only');
+  if (args.incoming && args.pr.some(({ by }) => by === 'prd')) {
+    refuse('--incoming takes no reservations of a daemon: they do not migrate');
+  }
+  if (args.incoming && !args.controlSocket && args.pr.some(({ by }) => by === 'device')) {
+    refuse("--incoming needs a --control-socket, by which a device's reservations come");
   }
   if (args.takeover && args.controlSocket === undefined) {
     refuse('--takeover asks the running server by its --control-socket');

@@ -118,6 +118,11 @@ export class ScriptedGuest {
     return this.#initiator.manageTask(abortTaskSet);
   }
 
+  /** A step of a migration, see `Initiator.migration`. */
+  migration(step: 'begin' | 'stop' | 'end' | 'resume'): Promise<void> {
+    return this.#initiator.migration(step);
+  }
+
   leave(): Promise<void> {
     return this.#initiator.leave();
   }
