@@ -11,7 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   guest.clear();
   Input input(data, size);
   const uint8_t choice = input.take<uint8_t>();
-  Mailbox mailbox(Mailbox::Options{.stopTimeout = 0}, [] {});
+  Mailbox mailbox({}, [] {});
   blk::BlkDevice device(
       {.queueCount = 1, .configWce = (choice & 1) != 0, .mailbox = choice & 2 ? &mailbox : nullptr},
       *sharedDisk((choice & 4) != 0));

@@ -45,7 +45,7 @@ class Way {
     guest_.clear();
     if (::ftruncate(image_.get(), 0) != 0 || ::ftruncate(image_.get(), kDiskSize) != 0)
       std::abort();
-    Mailbox mailbox(Mailbox::Options{.stopTimeout = 0}, [] {});
+    Mailbox mailbox({}, [] {});
     const bool scsi = input.flag();
     const std::unique_ptr<virtio::DeviceModel> model = scsi ? controller(mailbox) : blkDevice();
     uint64_t features = model->features();

@@ -37,7 +37,7 @@ class Region {
 void crashAndGoOn(Input input, Guest& guest) {
   const uint8_t choice = input.take<uint8_t>();
   // SCSI commands stay in flight until it answers, which it doesn't before the crash.
-  Mailbox mailbox(Mailbox::Options{.stopTimeout = 0}, [] {});
+  Mailbox mailbox({}, [] {});
   blk::BlkDevice device({.queueCount = 1, .mailbox = &mailbox}, *sharedDisk());
   uint64_t features = device.features();
   if ((choice & 1) == 0) features &= ~virtio::kFeaturePacked;

@@ -58,7 +58,7 @@ class RingHarness {
       if (mayBeDamaged) return;
       std::abort();
     }
-    queue_.setEnabled(true);
+    queue_.enable();
     auto handler = model.serve(queue_, *channel_);
     if (!handler) std::abort();
     handler_ = std::move(*handler);
@@ -73,7 +73,7 @@ class RingHarness {
   /// Everything that came of it has ended when this is gone.
   ~RingHarness() {
     if (!handler_) return;
-    queue_.stopServing();
+    queue_.stopServing(0);
     handler_->giveUpWaiting();
     while (queue_.inFlight() > 0) turn();
     handler_.reset();

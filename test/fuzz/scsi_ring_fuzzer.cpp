@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   guest.clear();
   Input input(data, size);
   const uint8_t choice = input.take<uint8_t>();
-  Mailbox mailbox(Mailbox::Options{.stopTimeout = 0}, [] {});
+  Mailbox mailbox({}, [] {});
   scsi::ScsiController controller({.requestQueueCount = 1}, mailbox);
   const auto fence = std::make_shared<AccessFence>();
   fence->set({.reads = true, .writes = (choice & 4) == 0});

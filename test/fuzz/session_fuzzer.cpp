@@ -50,7 +50,7 @@ size_t openDescriptors() {
 /// A device as a server has it; its commands for the control plane are never answered.
 class Server {
  public:
-  Server(UniqueFd socket, bool scsi) : mailbox_(Mailbox::Options{.stopTimeout = 0}, [] {}) {
+  Server(UniqueFd socket, bool scsi) : mailbox_({}, [] {}) {
     std::unique_ptr<virtio::DeviceModel> model;
     if (scsi) {
       auto controller = std::make_unique<scsi::ScsiController>(
@@ -66,6 +66,7 @@ class Server {
     auto source = vhost_user::adoptSocket(std::move(socket));
     if (!source) std::abort();
     Attachment::Options options;
+    options.stopTimeout = 0;
     options.onEvent = [this](const AttachmentEvent& event) {
       if (event.kind == AttachmentEvent::Kind::kEnded) ended_.set_value();
     };

@@ -8,7 +8,6 @@
 #include "reserved_device.h"
 #include "support/blk_fixture.h"
 #include "support/conflict_calls.h"
-#include "support/control_plane.h"
 
 using namespace holdfast;
 using frontend::BlkDriver;
@@ -272,9 +271,8 @@ TEST_CASE("fence wait: a blk ring that stops waits for the fence, but not for ev
     SUBCASE("it doesn't") {}
     return yes;
   }();
-  test::ControlPlane plane({.stopTimeout = opens ? kHour : 1'000'000});
   const auto fence = std::make_shared<AccessFence>(calls.listener());
-  BlkFixture fixture({.fence = fence, .mailbox = &plane.mailbox()});
+  BlkFixture fixture({.stopTimeout = opens ? kHour : 1'000'000, .fence = fence});
   fence->set(kJudging);
   auto driver = fixture.driver();
   device.reserve();
@@ -297,9 +295,8 @@ TEST_CASE("fence wait: a blk ring that stops waits for the fence, but not for ev
 }
 
 TEST_CASE("fence wait: an attachment that ends doesn't wait for a blk fence") {
-  test::ControlPlane plane({.stopTimeout = 3600'000'000'000});
   const auto fence = std::make_shared<AccessFence>();
-  BlkFixture fixture({.fence = fence, .mailbox = &plane.mailbox()});
+  BlkFixture fixture({.stopTimeout = 3600'000'000'000, .fence = fence});
   fence->set(kHeld);
   auto driver = fixture.driver();
   const auto requests = startAll(*driver);

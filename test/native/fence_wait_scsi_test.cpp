@@ -289,7 +289,7 @@ TEST_CASE("fence wait: a scsi ring that stops waits for the fence, but not for e
     SUBCASE("it doesn't") {}
     return yes;
   }();
-  ScsiFixture fixture({.mailbox = {.stopTimeout = opens ? kHour : 1'000'000}});
+  ScsiFixture fixture({.stopTimeout = opens ? kHour : 1'000'000});
   fixture.fence().set(kHeld);
   auto driver = fixture.driver({.numQueues = 4, .queueSize = 256});
   const auto requests = startAll(*driver);
@@ -305,7 +305,7 @@ TEST_CASE("fence wait: a scsi ring that stops waits for the fence, but not for e
 TEST_CASE("fence wait: a conflict that comes while the ring stops waits as long") {
   ConflictCalls calls;
   ReservedDevice device;
-  ScsiFixture fixture({.mailbox = {.stopTimeout = kHour}, .onConflict = calls.listener()});
+  ScsiFixture fixture({.stopTimeout = kHour, .onConflict = calls.listener()});
   fixture.fence().set(kJudging);
   auto driver = fixture.driver();
   test::StuckWrite stuck(fixture.disk(), *driver, kLun);
@@ -322,7 +322,7 @@ TEST_CASE("fence wait: a conflict that comes while the ring stops waits as long"
 }
 
 TEST_CASE("fence wait: an attachment that ends doesn't wait for a scsi fence") {
-  ScsiFixture fixture({.mailbox = {.stopTimeout = kHour}});
+  ScsiFixture fixture({.stopTimeout = kHour});
   fixture.fence().set(kHeld);
   auto driver = fixture.driver({.numQueues = 4, .queueSize = 256});
   const auto requests = startAll(*driver);

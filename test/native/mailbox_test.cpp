@@ -33,8 +33,8 @@ struct Queue final : MailboxClient {
   }
 
   /// Sleeps as a queue worker does until something has ended.
-  void collect(bool stopping = false) {
-    while (port->collect(stopping) == 0) channel->sleep();
+  void collect(int64_t giveUpAt = kNever) {
+    while (port->collect(giveUpAt) == 0) channel->sleep();
   }
 
   void answered(MailboxEntry& entry, MailboxReply& reply) override {
@@ -66,7 +66,7 @@ TEST_CASE("mailbox: a command goes there and back once, its data copied, in orde
   MailboxEntry* one = queue.post(0x5f, data, 2);
   MailboxEntry* two = queue.post(0x12);
   first[0] = 'X';
-  CHECK(queue.port->collect(false) == 0);
+  CHECK(queue.port->collect(kNever) == 0);
 
   const MailboxMessage message = plane.next();
   CHECK(message.header.cdb[0] == 0x5f);
@@ -83,7 +83,7 @@ TEST_CASE("mailbox: a command goes there and back once, its data copied, in orde
   CHECK(plane.mailbox().complete(message.token, {.status = 1}));
   queue.collect();
   CHECK(queue.log == std::vector<Queue::End>{{two, "answered", 2}, {one, "answered", 1}});
-  CHECK(queue.port->collect(false) == 0);
+  CHECK(queue.port->collect(kNever) == 0);
 }
 
 TEST_CASE("mailbox: parameter data is cut to 8 KiB") {
@@ -179,18 +179,19 @@ TEST_CASE("mailbox: a timer that ran out for a command that had ended is set ane
 }
 
 TEST_CASE("mailbox: a queue that stops cuts its commands off before their own deadline") {
-  ControlPlane plane({.stopTimeout = 20 * kMillisecond});
+  ControlPlane plane;
   Queue queue(plane.mailbox());
   MailboxEntry* entry = queue.post(1);
-  CHECK(queue.port->collect(false) == 0);
-  queue.collect(true);
+  CHECK(queue.port->collect(kNever) == 0);
+  const int64_t giveUpAt = monotonicNow() + 20 * kMillisecond;
+  queue.collect(giveUpAt);
   CHECK(queue.log == std::vector<Queue::End>{{entry, "cut off", 0}});
   // Posted while it stops, as the control queue does with resets.
   MailboxEntry* late = queue.post(2);
-  queue.collect(true);
+  queue.collect(giveUpAt);
   CHECK(queue.log.back() == Queue::End{late, "cut off", 0});
   // It serves again: the usual deadline holds.
-  CHECK(queue.port->collect(false) == 0);
+  CHECK(queue.port->collect(kNever) == 0);
   MailboxEntry* next = queue.post(3);
   CHECK(plane.mailbox().complete(plane.next().token, {.status = 4}));
   queue.collect();

@@ -129,7 +129,7 @@ TEST_CASE("scsi mailbox: a control plane that has died hangs no guest: 0B/08/01"
 }
 
 TEST_CASE("scsi mailbox: GET_VRING_BASE waits for an answer, and ends the rest with BUSY") {
-  ScsiFixture fixture({.mailbox = {.stopTimeout = 30 * kMillisecond}});
+  ScsiFixture fixture({.stopTimeout = 30 * kMillisecond});
   auto driver = fixture.driver();
   const auto request = submit(*driver, kInquiry, 96);
   const MailboxMessage message = fixture.plane().next();
@@ -155,7 +155,7 @@ TEST_CASE("scsi mailbox: an answer that comes while the ring stops is still deli
 }
 
 TEST_CASE("scsi mailbox: a disconnect ends its commands, and late answers harm nobody") {
-  ScsiFixture fixture({.mailbox = {.stopTimeout = 10 * kMillisecond}});
+  ScsiFixture fixture({.stopTimeout = 10 * kMillisecond});
   MailboxToken token;
   {
     auto driver = fixture.driver();

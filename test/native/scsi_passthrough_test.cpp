@@ -36,8 +36,11 @@ struct Trailer {
 
 class Passthrough {
  public:
-  explicit Passthrough(Mailbox::Options options = {})
-      : plane_(options), fixture_({.mailbox = &plane_.mailbox()}), driver_(fixture_.driver()) {}
+  explicit Passthrough(Mailbox::Options options = {},
+                       int64_t stopTimeout = Attachment::Options().stopTimeout)
+      : plane_(options),
+        fixture_({.stopTimeout = stopTimeout, .mailbox = &plane_.mailbox()}),
+        driver_(fixture_.driver()) {}
 
   Command make(std::vector<uint8_t> cdb, uint32_t dataOut, uint32_t dataIn) {
     const auto area = [this](uint32_t size, bool writable) {
@@ -187,7 +190,7 @@ TEST_CASE("passthrough: full and timed out: each has its SCSI status") {
 }
 
 TEST_CASE("passthrough: a command that a stop cuts off is BUSY") {
-  Passthrough blk({.stopTimeout = 10 * kMillisecond});
+  Passthrough blk({}, 10 * kMillisecond);
   const Command command = blk.make({0x12, 0, 0, 0, 36, 0}, 0, 36);
   REQUIRE(blk.driver().queue(0).ring().add(command.chain()).has_value());
   blk.driver().queue(0).publish();

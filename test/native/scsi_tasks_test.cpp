@@ -238,7 +238,7 @@ TEST_CASE("scsi tasks: what still lies in the ring is aborted too, before it beg
 }
 
 TEST_CASE("scsi tasks: rings stop and drivers leave while functions wait") {
-  ScsiFixture fixture({.mailbox = {.stopTimeout = 10 * kMillisecond}});
+  ScsiFixture fixture({.stopTimeout = 10 * kMillisecond});
   {
     auto driver = fixture.driver();
     StuckWrite stuck(fixture.disk(), *driver, kLun, 7);

@@ -6,6 +6,9 @@
 
 namespace holdfast {
 
+/// A time of CLOCK_MONOTONIC that doesn't come.
+constexpr int64_t kNever = INT64_MAX;
+
 /// Nanoseconds of CLOCK_MONOTONIC.
 inline int64_t monotonicNow() {
   timespec time;

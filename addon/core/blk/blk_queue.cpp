@@ -49,11 +49,7 @@ Status BlkQueue::openPort() {
 
 Status BlkQueue::openLine() {
   if (!device_.fence()) return {};
-  // Either kind of waiting may hold up a stop for as long.
-  const Mailbox::Options& options =
-      device_.mailbox() ? device_.mailbox()->options() : Mailbox::Options();
-  line_ =
-      std::make_unique<FenceLine>(static_cast<FenceClient&>(*this), channel_, options.stopTimeout);
+  line_ = std::make_unique<FenceLine>(static_cast<FenceClient&>(*this), channel_);
   line_->join(*device_.fence());
   return line_->open();
 }
@@ -70,8 +66,8 @@ unsigned BlkQueue::serve(unsigned budget) {
 }
 
 unsigned BlkQueue::collect() {
-  const bool stopping = !queue_.serving();
-  return (port_ ? port_->collect(stopping) : 0) + (line_ ? line_->collect(stopping) : 0);
+  const int64_t giveUpAt = queue_.giveUpAt();
+  return (port_ ? port_->collect(giveUpAt) : 0) + (line_ ? line_->collect(giveUpAt) : 0);
 }
 
 void BlkQueue::giveUpWaiting() {

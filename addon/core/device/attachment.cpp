@@ -53,6 +53,7 @@ Attachment::Attachment(std::unique_ptr<virtio::DeviceModel> model,
       rings_(model_->queueCount()),
       workers_(workerLimit(model_->queueCount())),
       admission_(options_.admitted),
+      allowance_(options_.stopTimeout),
       standstill_(options_.standsStill) {
   if (options_.standsStill) admission_.hold();
 }

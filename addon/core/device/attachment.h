@@ -11,6 +11,7 @@
 #include "core/device/admission.h"
 #include "core/device/queue_worker.h"
 #include "core/device/standstill.h"
+#include "core/device/stop_allowance.h"
 #include "core/vhost_user/connection_source.h"
 #include "core/vhost_user/device.h"
 #include "core/vhost_user/session_state.h"
@@ -57,6 +58,9 @@ class Attachment final : private vhost_user::Device {
  public:
   struct Options {
     int64_t pollNanoseconds = 0;
+    /// What a front end that stops its rings waits, in all, for requests that wait for the control
+    /// plane: nanoseconds.
+    int64_t stopTimeout = 5'000'000'000;
     /// False: the disks are another process's at first, and the first rings are to be admitted.
     bool admitted = true;
     /// See vhost_user::Device.
@@ -113,6 +117,8 @@ class Attachment final : private vhost_user::Device {
   /// Returns the base. `waiting`: requests that are held at an access fence.
   uint32_t drainRing(uint16_t index, Waiting waiting);
   void noteStopped(bool leaving);
+  void enableRing(uint16_t index);
+  void disableRing(uint16_t index);
 
   // vhost_user::Device, on the control thread
   uint64_t features() const override;
@@ -163,6 +169,7 @@ class Attachment final : private vhost_user::Device {
   std::shared_ptr<const DirtyLog> log_;
   bool logsAll_ = false;
   Admission admission_;
+  StopAllowance allowance_;  // the control thread's
   Standstill standstill_;
   std::shared_ptr<const vhost_user::InflightRegion> inflight_;
   EventFd stop_;

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "core/base/clock.h"
 #include "core/base/duplicate_fd.h"
 #include "core/device/attachment.h"
 #include "core/virtio/ring_layout.h"
@@ -175,6 +176,7 @@ Status Attachment::startRing(uint16_t index, const vhost_user::RingSetup& setup,
   Ring& ring = rings_[index];
   // Before it is served: from now on the disks can't be taken from it.
   const uint64_t demand = admission_.ringStarted();
+  allowance_.renew();
   Status outcome;
   (*worker)->call([&] {
     auto queue = std::make_unique<virtio::Virtqueue>(index, counters_[index]);
@@ -183,7 +185,7 @@ Status Attachment::startRing(uint16_t index, const vhost_user::RingSetup& setup,
     queue->setKick(std::move(kick));
     queue->setCall(duplicate(ring.call));
     queue->setErr(duplicate(ring.err));
-    queue->setEnabled(ring.enabled);
+    if (ring.enabled) queue->enable();
     queue->setDirtyLogs(logsOf(ring));
     auto handler = model_->serve(*queue, (*worker)->channel());
     outcome =
@@ -239,9 +241,10 @@ void Attachment::noteStopped(bool leaving) {
 uint32_t Attachment::drainRing(uint16_t index, Waiting waiting) {
   uint32_t base = 0;
   QueueWorker* owner = worker(index);
+  const int64_t giveUpAt = allowance_.waitFrom(monotonicNow());
   owner->call([&] {
     ServedQueue* served = owner->find(index);
-    served->queue->stopServing();
+    served->queue->stopServing(giveUpAt);
     if (waiting == Waiting::kGivenUp) served->handler->giveUpWaiting();
     if (served->queue->inFlight() > 0) return false;
     served->queue->publish();
@@ -249,6 +252,7 @@ uint32_t Attachment::drainRing(uint16_t index, Waiting waiting) {
     owner->remove(index);
     return true;
   });
+  allowance_.waitedUntil(monotonicNow());
   rings_[index].started = false;
   return base;
 }
@@ -257,16 +261,30 @@ Status Attachment::setRingEnabled(uint16_t index, bool enabled) {
   Ring& ring = rings_[index];
   ring.enabled = enabled;
   if (!ring.started) return {};
+  enabled ? enableRing(index) : disableRing(index);
+  return {};
+}
+
+void Attachment::enableRing(uint16_t index) {
+  allowance_.renew();
   QueueWorker* owner = worker(index);
   owner->call([&] {
+    owner->find(index)->queue->enable();
+    return true;
+  });
+}
+
+void Attachment::disableRing(uint16_t index) {
+  QueueWorker* owner = worker(index);
+  const int64_t giveUpAt = allowance_.waitFrom(monotonicNow());
+  owner->call([&] {
     virtio::Virtqueue& queue = *owner->find(index)->queue;
-    queue.setEnabled(enabled);
-    if (enabled) return true;
+    queue.disable(giveUpAt);
     if (queue.inFlight() > 0) return false;
     queue.publish();
     return true;
   });
-  return {};
+  allowance_.waitedUntil(monotonicNow());
 }
 
 Status Attachment::setRingCall(uint16_t index, UniqueFd call) {

@@ -2,14 +2,12 @@
 
 #include <cerrno>
 
-#include "core/base/clock.h"
-
 namespace holdfast {
 
 using Entry = AccessFence::Entry;
 
-FenceLine::FenceLine(FenceClient& client, IoChannel& channel, int64_t stopTimeout)
-    : client_(client), channel_(channel), stopTimeout_(stopTimeout) {}
+FenceLine::FenceLine(FenceClient& client, IoChannel& channel)
+    : client_(client), channel_(channel) {}
 
 FenceLine::~FenceLine() {
   channel_.unwatch(wake_.get());
@@ -49,19 +47,14 @@ void FenceLine::cancel(FenceEntry& entry) {
   entry.waiting = false;
 }
 
-unsigned FenceLine::collect(bool stopping) {
-  if (empty()) {
-    stopping_ = false;
-    return 0;
-  }
+unsigned FenceLine::collect(int64_t giveUpAt) {
+  if (empty()) return 0;
   unsigned ended = 0;
   if (moved_.exchange(false)) ended = letPass();
-  if (stopping && !stopping_) {
-    deadline_ = monotonicNow() + stopTimeout_;
-    timer_.arm(deadline_);
-  }
-  stopping_ = stopping;
-  if (stopping && monotonicNow() >= deadline_) ended += giveUp();
+  if (giveUpAt == kNever) return ended;
+  if (giveUpAt != armedFor_) timer_.arm(giveUpAt);
+  armedFor_ = giveUpAt;
+  if (monotonicNow() >= giveUpAt) ended += giveUp();
   return ended;
 }
 

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "core/base/clock.h"
 #include "core/base/event_fd.h"
 #include "core/base/status.h"
 #include "core/base/timer_fd.h"
@@ -45,9 +46,8 @@ class FenceClient {
 /// worker's thread only. Costs nothing while nobody waits, and no memory when somebody does.
 class FenceLine final : private AccessFence::Waiter {
  public:
-  /// All outlive the line. `stopTimeout`: how long requests wait once the queue is to stop,
-  /// nanoseconds.
-  FenceLine(FenceClient& client, IoChannel& channel, int64_t stopTimeout);
+  /// All outlive the line.
+  FenceLine(FenceClient& client, IoChannel& channel);
   /// Nothing waits, and every fence was parted from.
   ~FenceLine();
   FenceLine(const FenceLine&) = delete;
@@ -71,9 +71,8 @@ class FenceLine final : private AccessFence::Waiter {
   /// `entry` waits no more; the client hears nothing.
   void cancel(FenceEntry& entry);
 
-  /// Tells the client of all that may go on; returns how many. `stopping`: what is left has to end
-  /// soon.
-  unsigned collect(bool stopping);
+  /// Tells the client of all that may go on; returns how many. `giveUpAt`: the queue's.
+  unsigned collect(int64_t giveUpAt);
   /// Ends all waiting at once; returns how many there were.
   unsigned giveUp();
 
@@ -86,12 +85,10 @@ class FenceLine final : private AccessFence::Waiter {
 
   FenceClient& client_;
   IoChannel& channel_;
-  const int64_t stopTimeout_;
   EventFd wake_;
   TimerFd timer_;
   std::atomic<bool> moved_{false};
-  bool stopping_ = false;
-  int64_t deadline_ = 0;  // while stopping
+  int64_t armedFor_ = kNever;
   FenceEntry* first_ = nullptr;
   FenceEntry* last_ = nullptr;
 };

@@ -46,8 +46,6 @@ class Mailbox {
     unsigned slots = 128;  // at most kSlotsMax
     /// From posting to the reply, nanoseconds.
     int64_t commandTimeout = 30'000'000'000;
-    /// From the moment a queue stops serving, nanoseconds.
-    int64_t stopTimeout = 5'000'000'000;
   };
 
   /// `posted` is called on a queue worker's thread when there is something to take(), once until

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "core/base/clock.h"
-
 namespace holdfast {
 
 MailboxPort::MailboxPort(Mailbox& mailbox, MailboxClient& client, IoChannel& channel)
@@ -28,9 +26,9 @@ bool MailboxPort::post(MailboxEntry& entry, const MailboxHeader& header, const i
   const auto token = mailbox_.post(header, dataOut, dataOutCount, entry, answers_);
   if (!token) return false;
   entry.token = *token;
-  const Mailbox::Options& options = mailbox_.options();
-  entry.deadline = monotonicNow() + (stopping_ ? options.stopTimeout : options.commandTimeout);
-  entry.hurried = stopping_;
+  const int64_t deadline = monotonicNow() + mailbox_.options().commandTimeout;
+  entry.deadline = std::min(deadline, giveUpAt_);
+  entry.hurried = giveUpAt_ < deadline;
   pending_.push_back(&entry);
   armTimer();
   return true;
@@ -41,14 +39,12 @@ void MailboxPort::cancel(MailboxEntry& entry) {
   std::erase(pending_, &entry);
 }
 
-unsigned MailboxPort::collect(bool stopping) {
-  if (pending_.empty()) {
-    stopping_ = stopping;
-    return 0;
-  }
+unsigned MailboxPort::collect(int64_t giveUpAt) {
+  const bool changed = giveUpAt != giveUpAt_;
+  giveUpAt_ = giveUpAt;
+  if (pending_.empty()) return 0;
   const unsigned delivered = deliver();
-  if (stopping && !stopping_) hurry();
-  stopping_ = stopping;
+  if (changed) hurry();
   return delivered + expire();
 }
 
@@ -65,10 +61,9 @@ unsigned MailboxPort::deliver() {
 }
 
 void MailboxPort::hurry() {
-  const int64_t deadline = monotonicNow() + mailbox_.options().stopTimeout;
   for (MailboxEntry* entry : pending_) {
-    if (entry->deadline <= deadline) continue;
-    entry->deadline = deadline;
+    if (entry->deadline <= giveUpAt_) continue;
+    entry->deadline = giveUpAt_;
     entry->hurried = true;
   }
   armTimer();

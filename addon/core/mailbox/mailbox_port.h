@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/base/clock.h"
 #include "core/base/inbox.h"
 #include "core/base/status.h"
 #include "core/base/timer_fd.h"
@@ -44,9 +45,9 @@ class MailboxPort {
   /// `entry` is in the mailbox; the client hears no more of it.
   void cancel(MailboxEntry& entry);
 
-  /// Tells the client of all that ended; returns how much. `stopping`: what is left has to end
-  /// soon.
-  unsigned collect(bool stopping);
+  /// Tells the client of all that ended; returns how much. `giveUpAt`: the queue's; what is posted
+  /// later meets it, too.
+  unsigned collect(int64_t giveUpAt);
 
  private:
   unsigned deliver();
@@ -61,7 +62,7 @@ class MailboxPort {
   Inbox<MailboxAnswer> answers_;
   TimerFd timer_;
   int64_t armedFor_ = 0;  // 0: not armed
-  bool stopping_ = false;
+  int64_t giveUpAt_ = kNever;
   std::vector<MailboxEntry*> pending_;
 };
 

@@ -85,7 +85,7 @@ unsigned ControlQueue::serve(unsigned budget) {
 unsigned ControlQueue::collect() {
   const std::vector<TaskFunction*> done = done_.take();
   for (TaskFunction* function : done) functionDone(*static_cast<Request*>(function));
-  return static_cast<unsigned>(done.size()) + port_.collect(!queue_.serving());
+  return static_cast<unsigned>(done.size()) + port_.collect(queue_.giveUpAt());
 }
 
 void ControlQueue::begin(Request& request) {

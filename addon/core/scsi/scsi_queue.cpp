@@ -25,7 +25,7 @@ ScsiQueue::ScsiQueue(virtio::Virtqueue& queue, ScsiController& controller, IoCha
     : queue_(queue),
       controller_(controller),
       channel_(channel),
-      line_(*this, channel, controller.mailbox().options().stopTimeout),
+      line_(*this, channel),
       units_(controller.units(), channel, line_),
       port_(controller.mailbox(), *this, channel),
       requestCount_(std::min(kMaxInFlight, queue.ring().size())),
@@ -59,8 +59,8 @@ unsigned ScsiQueue::serve(unsigned budget) {
 unsigned ScsiQueue::collect() {
   units_.refresh();
   for (TaskFunction* function : mail_.take()) beginFunction(*function);
-  unsigned ended = port_.collect(!queue_.serving());
-  ended += line_.collect(!queue_.serving());
+  unsigned ended = port_.collect(queue_.giveUpAt());
+  ended += line_.collect(queue_.giveUpAt());
   if (!line_.empty() && units_.anyLeaving()) ended += endWaitingOfRemoved();
   if (!functions_.empty()) settleFunctions();
   return ended;

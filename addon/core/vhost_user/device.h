@@ -91,7 +91,8 @@ class Device {
   virtual Status startRing(uint16_t index, const RingSetup& setup, UniqueFd kick) = 0;
   /// Stops popping, waits until everything submitted to the kernel has completed and its used
   /// elements are written, and returns the base to resume from. A ring that isn't started returns
-  /// its set-up base unchanged: Session handles that case itself.
+  /// its set-up base unchanged: Session handles that case itself. What waits for the control plane
+  /// holds it up for a limited time, the same for all rings that stop one after another.
   virtual Result<uint32_t> stopRing(uint16_t index) = 0;
   /// The flags and logAddr of a started ring have changed.
   virtual Status setRingLog(uint16_t index, const RingSetup& setup) = 0;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "core/base/clock.h"
 #include "core/base/relaxed_counter.h"
 #include "core/base/status.h"
 #include "core/base/unique_fd.h"
@@ -68,9 +69,22 @@ class Virtqueue {
   void drainKick();
 
   bool serving() const { return enabled_ && !stopping_ && !broken_; }
-  void setEnabled(bool enabled) { enabled_ = enabled; }
-  bool enabled() const { return enabled_; }
-  void stopServing() { stopping_ = true; }
+  void enable() {
+    enabled_ = true;
+    giveUpAt_ = kNever;
+  }
+  /// It is to be enabled again. `giveUpAt`: see giveUpAt().
+  void disable(int64_t giveUpAt) {
+    enabled_ = false;
+    giveUpAt_ = giveUpAt;
+  }
+  void stopServing(int64_t giveUpAt) {
+    stopping_ = true;
+    giveUpAt_ = giveUpAt;
+  }
+  /// When requests that wait for the control plane end without it, since the front end waits for
+  /// them: of CLOCK_MONOTONIC, nanoseconds. kNever: it doesn't.
+  int64_t giveUpAt() const { return giveUpAt_; }
   bool broken() const { return broken_; }
   /// Ends service of this ring and tells the front end through its error fd.
   void markBroken();
@@ -119,6 +133,7 @@ class Virtqueue {
   DirtyLogs logs_;
   UniqueFd kick_, call_, err_;
   unsigned inFlight_ = 0;
+  int64_t giveUpAt_ = kNever;
   bool kickFillsUp_ = false;
   bool enabled_ = false;
   bool stopping_ = false;

@@ -31,6 +31,7 @@ class BlkFixture {
     bool anyEngine = true;
     uint16_t queues = 4;
     int64_t pollNanoseconds = 0;
+    int64_t stopTimeout = Attachment::Options().stopTimeout;
     std::shared_ptr<AccessFence> fence{};
     Mailbox* mailbox = nullptr;
     bool admitted = true;
@@ -53,6 +54,7 @@ class BlkFixture {
     REQUIRE(listener.ok());
     Attachment::Options attach;
     attach.pollNanoseconds = options.pollNanoseconds;
+    attach.stopTimeout = options.stopTimeout;
     attach.admitted = options.admitted;
     attach.onEvent = events_.sink();
     auto model = std::make_unique<blk::BlkDevice>(blk::BlkOptions{.queueCount = options.queues,

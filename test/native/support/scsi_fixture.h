@@ -49,6 +49,7 @@ class ScsiFixture {
     uint16_t requestQueues = 2;
     bool config = false;
     Mailbox::Options mailbox{};
+    int64_t stopTimeout = Attachment::Options().stopTimeout;
     std::function<void()> onConflict{};
     scsi::BlockLimits limits{.writeSameBlocks = 1 << 20,
                              .unmapBlocks = 1 << 20,
@@ -72,6 +73,7 @@ class ScsiFixture {
     auto listener = vhost_user::Listener::bind(socketPath_, 0600);
     REQUIRE(listener.ok());
     Attachment::Options attach;
+    attach.stopTimeout = options.stopTimeout;
     attach.onEvent = events_.sink();
     auto attachment = Attachment::start(std::move(model), std::move(*listener), std::move(attach));
     REQUIRE(attachment.ok());
