@@ -167,6 +167,14 @@ describe('usage errors (exit code 2)', () => {
     [['--socket-path', 'x', '--blk-file', 'x', '--num-queues', '0'], 'from 1 to 256'],
     [['--socket-path', 'x', '--blk-file', 'x', '--io-engine', 'dma'], 'Allowed choices are'],
     [['--socket-path', 'x', '--blk-file', 'x', '--sokcet'], 'unknown option'],
+    [
+      ['--socket-path', 'x', '--blk-file', 'x', '--incoming', '--pr', 'prd:x'],
+      'they do not migrate',
+    ],
+    [
+      ['--socket-path', 'x', '--blk-file', 'x', '--incoming', '--pr', 'device'],
+      'needs a --control-socket',
+    ],
   ])('%j', async (args, message) => {
     const server = new ServeProcess({ args });
     expect(await server.exit()).toBe(2);
