@@ -4,7 +4,7 @@ import { allRounds } from './test/support/rounds.ts';
 const minute = 60_000;
 
 // What measures runs alone, the rest of what starts processes or machines two files at a time.
-const measuring = ['growth', 'memory', 'bench', 'blocked-event-loop'].map(
+const measuring = ['growth', 'memory', 'bench', 'blocked-event-loop', 'hostile-front-ends'].map(
   (name) => `test/process/${name}.test.ts`,
 );
 const machines = { maxWorkers: 2, testTimeout: 10 * minute, hookTimeout: 10 * minute };

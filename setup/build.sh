@@ -12,5 +12,5 @@ if [ ! -e node_modules/.package-lock.json ] ||
 fi
 
 [ -e build/release/build.ninja ] || cmake -S addon -B build/release -G Ninja
-ninja -C build/release holdfast_addon holdfast-loadgen holdfast-initiator
+ninja -C build/release holdfast_addon holdfast-loadgen holdfast-initiator holdfast-hostile
 node node_modules/typescript/bin/tsc -p .

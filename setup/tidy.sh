@@ -18,5 +18,5 @@ check() { # FILE
 }
 export -f check
 export build=$1 stamps headers
-find addon/core addon/frontend addon/initiator addon/loadgen -name '*.cpp' -print0 |
+find addon/core addon/frontend addon/initiator addon/loadgen addon/hostile -name '*.cpp' -print0 |
   xargs -0 -P "$(nproc)" -I{} bash -c 'check "$1"' check {}
