@@ -16,6 +16,8 @@
 #               an initramfs
 #   lab-kernel-6.1, lab-kernel-6.12, lab-kernel-7
 #               Debian's kernel for it, newest of that line, with an initramfs and packed modules
+#   libvhost-user
+#               vhost-user-blk of Debian 12's QEMU source, a back end on QEMU's libvhost-user
 set -eu
 
 here=$(dirname "$(realpath "$0")")
@@ -169,6 +171,26 @@ make_lab_kernel_6_12() { # DEST
 make_lab_kernel_7() { # DEST
   make_lab_kernel "$1" trixie-backports 'linux-binary-7\.[0-9.]*+deb13-amd64' \
     'linux-modules-7\.[0-9.]*+deb13-amd64'
+}
+
+# AddressSanitizer's, so that what leaves its own memory ends there and not some time later. QEMU's
+# configuration is empty but for what this one program needs.
+make_libvhost_user() { # DEST
+  source=$1/source glib=$1/glib
+  "$here/debian-tree.sh" --source "$source" bookworm qemu
+  "$here/debian-tree.sh" --alone "$glib" bookworm libglib2.0-dev libpcre2-dev
+  dpkg-parsechangelog -l "$source/debian/changelog" -S Version >"$1/version"
+
+  mkdir "$1/configuration"
+  touch "$1/configuration/config-host.h" "$1/configuration/config-poison.h"
+  libraries=$glib/usr/lib/x86_64-linux-gnu
+  (cd "$source" && cc -O1 -g -w -fsanitize=address -D_GNU_SOURCE -DCONFIG_LINUX -DCONFIG_POSIX \
+    -DCONFIG_IOVEC -I "$1/configuration" -I . -I include -I subprojects/libvhost-user \
+    -isystem linux-headers -I "$glib/usr/include/glib-2.0" -I "$libraries/glib-2.0/include" \
+    contrib/vhost-user-blk/vhost-user-blk.c subprojects/libvhost-user/libvhost-user.c \
+    subprojects/libvhost-user/libvhost-user-glib.c \
+    "$libraries/libglib-2.0.a" "$libraries/libpcre2-8.a" -lpthread -o "$1/vhost-user-blk")
+  rm -r "$source" "$glib" "$1/configuration"
 }
 
 recipe_of() { # IMAGE

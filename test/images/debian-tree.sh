@@ -1,15 +1,19 @@
 #!/bin/sh
-# debian-tree.sh [--alone] DEST SUITES PACKAGE...
+# debian-tree.sh [--alone | --source] DEST SUITES PACKAGE...
 #
 # Unpacks Debian packages aside: downloads them with their dependencies, without recommends, and
 # adds their files to the tree DEST. With --alone the dependencies stay away and each PACKAGE is a
-# regular expression that stands for the newest name that matches. No maintainer script runs and
-# this machine's own apt is left alone. SUITES is comma-separated, the last one preferred. Lists
-# and settings of apt stay in the directory $HOLDFAST_APT.
+# regular expression that stands for the newest name that matches. With --source there is one
+# PACKAGE, whose source as Debian builds it becomes DEST. No maintainer script runs and this
+# machine's own apt is left alone. SUITES is comma-separated, the last one preferred. Lists and
+# settings of apt stay in the directory $HOLDFAST_APT.
 set -eu
 
-alone=
-[ "$1" != --alone ] || { alone=1; shift; }
+what='' kind=deb
+case $1 in
+  --alone) what=$1 && shift ;;
+  --source) what=$1 kind=deb-src && shift ;;
+esac
 dest=$1 suites=$2
 shift 2
 
@@ -20,11 +24,11 @@ mirror=$(apt-get indextargets --no-release-info --format '$(REPO_URI)' 'Created-
   exit 1
 }
 
-state=$HOLDFAST_APT/$suites
+state=$HOLDFAST_APT/$suites${kind#deb}
 mkdir -p "$state/lists/partial" "$state/archives/partial"
 : >"$state/status"
 for suite in $(echo "$suites" | tr , ' '); do
-  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main"
+  echo "$kind [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main"
 done >"$state/sources.list"
 
 # The machine's own settings but for sources and preferences, so its proxy counts. Mirrors keep old
@@ -41,7 +45,13 @@ apt() {
 
 apt apt-get update >&2
 archives=$state/archives
-if [ -n "$alone" ]; then
+if [ "$what" = --source ]; then
+  (cd "$archives" && apt apt-get source --download-only "$@" >&2)
+  dpkg-source --no-check --no-copy --extract "$archives"/*.dsc "$dest" >/dev/null
+  rm -f "$archives"/*.dsc "$archives"/*.tar.*
+  exit
+fi
+if [ "$what" = --alone ]; then
   for package in "$@"; do
     newest=$(apt apt-cache pkgnames | grep -x "$package" | sort -V | tail -n 1)
     (cd "$archives" && apt apt-get download "$newest" >&2)
