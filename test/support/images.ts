@@ -51,6 +51,9 @@ export async function buildLabImages(kernel: LabKernel): Promise<void> {
   await buildImages('trixie', 'uml-guest', 'lab-root', `lab-kernel-${kernel}`);
 }
 
+/** QEMU's vhost-user-blk, whose vhost-user is its libvhost-user's. */
+export const libvhostUser = `${images}/libvhost-user/vhost-user-blk`;
+
 export const grub = { boot: `${images}/grub/boot.img`, core: `${images}/grub/core.img` };
 
 function initramfsIn(image: string): Record<Software, string> {
