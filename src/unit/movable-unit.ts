@@ -119,6 +119,8 @@ export class MovableUnit implements LogicalUnitReservations {
 
   /** The guest is about to come from another process: what was left here is not what it goes on with. */
   expect(): void {
+    // Nothing to forget, and somebody may be waiting for it.
+    if (!this.#isDelivered) return;
     this.#departure = new Deferred();
     this.#isDelivered = false;
   }
@@ -134,7 +136,7 @@ export class MovableUnit implements LogicalUnitReservations {
 
   #deliver(text: string): void {
     // An earlier one may have been delivered and not used.
-    if (this.#isDelivered) this.expect();
+    this.expect();
     this.#departure.resolve(text);
     this.#isDelivered = true;
   }

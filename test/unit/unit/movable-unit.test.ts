@@ -73,6 +73,7 @@ it('waits for what the process before has left, and goes on with it', async () =
   const there = MovableUnit.elsewhere(destination.options);
   there.unitAttentions().establish(reservationsPreempted);
   const running = there.goOn(never);
+  there.expect();
   const text = await here.leave();
   expect([source.open, destination.open]).toEqual([0, 0]);
   expect(await here.left).toBe(text);
