@@ -11,8 +11,8 @@ const machines = { maxWorkers: 2, testTimeout: 10 * minute, hookTimeout: 10 * mi
 
 // Not in CI, which has an hour for everything.
 const forAllRounds = [
-  ...['arbitration', 'crashes', 'libmpathpersist', 'qemu-11', 'restarts', 'stalled-writes'],
-  'windows-cluster',
+  ...['arbitration', 'crashes', 'device-migration-phases', 'device-takeover', 'libmpathpersist'],
+  ...['qemu-11', 'restarts', 'stalled-writes', 'windows-cluster'],
 ].map((name) => `test/lab/${name}.test.ts`);
 
 export default defineConfig({

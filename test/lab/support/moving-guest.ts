@@ -1,9 +1,14 @@
 /** A guest with a device's own reservations that goes from one lab machine to the other and back. */
 import { readFile } from 'node:fs/promises';
 
+import { expect } from 'vitest';
+
 import { checkout } from '../../support/images.js';
+import { writeExclusiveRegistrantsOnly as type } from '../../support/persistent-reservations.js';
 import { type LabMachine } from './lab-machine.js';
+import { asOther, registered } from './reservations.js';
 import { ScriptedGuest } from './scripted-guest.js';
+import { guestKey as key } from './served-map.js';
 
 /** Of Node.js, emulated, on a machine that has other things to do; milliseconds. */
 const startMilliseconds = 300_000;
@@ -69,4 +74,26 @@ export async function sides(host: LabMachine, peer: LabMachine): Promise<[Side, 
   await forward(peer, 'offer', '10.0.0.2:7000', control);
   await forward(host, 'reach', '/run/peer.sock', '10.0.0.2:7000');
   return [new Side(host, '/run/peer.sock'), new Side(peer, '/run/host.sock')];
+}
+
+/** As a guest of QEMU's: its front end there is connected before the guest leaves here. */
+export async function move(guest: ScriptedGuest, to: Side): Promise<ScriptedGuest> {
+  await to.carry();
+  const arriving = to.attach();
+  await guest.migration('begin');
+  await guest.migration('stop');
+  const arrived = await arriving;
+  await to.carried();
+  await guest.leave();
+  return arrived;
+}
+
+/** Registers and reserves, another host registered beside it. */
+export async function reserved(source: Side): Promise<ScriptedGuest> {
+  const guest = await source.attach();
+  expect(await guest.insist({ action: 'register', newKey: key })).toBe('good');
+  expect(await guest.insist({ action: 'reserve', key, type })).toBe('good');
+  await asOther(source.machine, '--register --param-sark=f1');
+  await registered(source.machine, 'a1', 2);
+  return guest;
 }
