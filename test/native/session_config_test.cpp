@@ -110,6 +110,18 @@ TEST_CASE("session: a SET_CONFIG out of range or of another size than it says is
   CHECK(device.takeCalls().empty());
 }
 
+TEST_CASE("session: a SET_CONFIG with flags that mean nothing is refused") {
+  FakeDevice device;
+  SessionRun run(device);
+  run.negotiate();
+  device.takeCalls();
+  const std::byte one[] = {std::byte{1}};
+  CHECK_FALSE(run.front().setConfig(32, one, 2).ok());
+  CHECK_FALSE(run.front().setConfig(32, one, ~0U).ok());
+  CHECK(device.takeCalls().empty());
+  CHECK(run.front().setConfig(32, one, 1).ok());
+}
+
 // --- CONFIG_CHANGE
 
 /// A session with a back end's channel whose front end knows the config space, and one ring.

@@ -8,6 +8,10 @@
 namespace holdfast::vhost_user {
 namespace {
 
+/// SET_CONFIG's flags are a number: 0, the driver has written to a field; 1, a migration
+/// (vhost-user.rst, "Virtio device config space").
+constexpr uint32_t kMigration = 1;
+
 /// The header of a message whose range lies within the config space. GET_CONFIG comes with as many
 /// bytes as it asks for, or with none; SET_CONFIG with exactly those it sets.
 Result<ConfigHeader> checkedHeader(const Message& message) {
@@ -45,6 +49,8 @@ Status ConfigSpace::write(const Message& message) {
   if (!header) return header.error();
   const auto data = message.payload().subspan(sizeof(ConfigHeader));
   if (data.size() != header->size) return wrongSize(message, *header);
+  if (header->flags > kMigration)
+    return Error{EINVAL, "flags " + std::to_string(header->flags) + ", which mean nothing"};
   Status written = device_.writeConfig(header->offset, data);
   if (!written) return written;
   learn(header->offset, data);
