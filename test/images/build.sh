@@ -179,7 +179,6 @@ make_libvhost_user() { # DEST
   source=$1/source glib=$1/glib
   "$here/debian-tree.sh" --source "$source" bookworm qemu
   "$here/debian-tree.sh" --alone "$glib" bookworm libglib2.0-dev libpcre2-dev
-  dpkg-parsechangelog -l "$source/debian/changelog" -S Version >"$1/version"
 
   mkdir "$1/configuration"
   touch "$1/configuration/config-host.h" "$1/configuration/config-poison.h"
