@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # npm run test:lab [-- NAME...]
 #
-# What npm test has no time for: QEMU 11, guests with several queues that restart under load, and
-# virtual machines that are multipath hosts (README.md). With NAMEs, only the files whose names contain
-# one of them. Sets everything up; the last line sums up: `N passed, N failed, N skipped`. Exits with 1
-# if anything failed.
+# What npm test has no time for: QEMU 11, QEMU's libvhost-user beside holdfast, guests with several
+# queues that restart under load, and virtual machines that are multipath hosts (README.md). With NAMEs,
+# only the files whose names contain one of them. Sets everything up; the last line sums up:
+# `N passed, N failed, N skipped`. Exits with 1 if anything failed.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 
