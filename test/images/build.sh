@@ -183,7 +183,7 @@ make_libvhost_user() { # DEST
   mkdir "$1/configuration"
   touch "$1/configuration/config-host.h" "$1/configuration/config-poison.h"
   libraries=$glib/usr/lib/x86_64-linux-gnu
-  (cd "$source" && cc -O1 -g -w -fsanitize=address -D_GNU_SOURCE -DCONFIG_LINUX -DCONFIG_POSIX \
+  (cd "$source" && clang-19 -O1 -g -w -fsanitize=address -D_GNU_SOURCE -DCONFIG_LINUX -DCONFIG_POSIX \
     -DCONFIG_IOVEC -I "$1/configuration" -I . -I include -I subprojects/libvhost-user \
     -isystem linux-headers -I "$glib/usr/include/glib-2.0" -I "$libraries/glib-2.0/include" \
     contrib/vhost-user-blk/vhost-user-blk.c subprojects/libvhost-user/libvhost-user.c \
