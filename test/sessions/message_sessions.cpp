@@ -37,6 +37,14 @@ void formed(Script& script) {
   script.read();
 }
 
+/// The same for one that has a reply; its contents are the device's own.
+template <Request kRequest, size_t kSize, size_t kFds = 0>
+void answered(Script& script) {
+  script.start();
+  script.say(kRequest, Bytes(kSize), Fds(kFds, script.queue().callFd()));
+  script.read();
+}
+
 /// VringState for queue `kIndex`.
 template <Request kRequest, uint32_t kIndex>
 void ofQueue(Script& script) {
@@ -169,7 +177,49 @@ constexpr Session kSessions[] = {
     {"REM_MEM_REG of 8 bytes", formed<Request::kRemMemReg, 8>},
     {"SET_MEM_TABLE without payload", formed<Request::kSetMemTable, 0>},
     {"SET_PROTOCOL_FEATURES of 4 bytes", formed<Request::kSetProtocolFeatures, 4>},
+    {"RESET_OWNER with a payload", formed<Request::kResetOwner, 8>},
+    {"SET_VRING_ADDR of 41 bytes", formed<Request::kSetVringAddr, 41>},
+    {"SET_VRING_BASE of 9 bytes", formed<Request::kSetVringBase, 9>},
+    {"SET_VRING_ENABLE of 9 bytes", formed<Request::kSetVringEnable, 9>},
+    {"SET_VRING_KICK of 16 bytes", formed<Request::kSetVringKick, 16, 1>},
+    {"SET_VRING_ERR without payload", formed<Request::kSetVringErr, 0, 1>},
+    {"ADD_MEM_REG of 48 bytes", formed<Request::kAddMemReg, 48, 1>},
+    {"REM_MEM_REG of 48 bytes", formed<Request::kRemMemReg, 48>},
+    {"SET_BACKEND_REQ_FD with a payload", formed<Request::kSetBackendReqFd, 8, 1>},
+    {"SET_LOG_FD of 16 bytes", formed<Request::kSetLogFd, 16, 1>},
+    {"SET_LOG_BASE of 8 bytes", formed<Request::kSetLogBase, 8, 1>},
+    {"SET_INFLIGHT_FD of 8 bytes", formed<Request::kSetInflightFd, 8, 1>},
+    {"SET_CONFIG without payload", formed<Request::kSetConfig, 0>},
+    {"SET_CONFIG of its header alone", formed<Request::kSetConfig, 12>},
+    {"GET_VRING_BASE without payload", formed<Request::kGetVringBase, 0>},
+    {"GET_FEATURES with a payload", answered<Request::kGetFeatures, 8>},
+    {"GET_PROTOCOL_FEATURES with a payload", answered<Request::kGetProtocolFeatures, 8>},
+    {"GET_QUEUE_NUM with a payload", answered<Request::kGetQueueNum, 8>},
+    {"GET_MAX_MEM_SLOTS with a payload", answered<Request::kGetMaxMemSlots, 8>},
+    {"GET_INFLIGHT_FD of 8 bytes", answered<Request::kGetInflightFd, 8>},
+    {"GET_FEATURES with a descriptor", answered<Request::kGetFeatures, 0, 1>},
+    {"GET_CONFIG with a descriptor", answered<Request::kGetConfig, 12, 1>},
     {"SET_OWNER with a descriptor", formed<Request::kSetOwner, 0, 1>},
+    {"SET_FEATURES with a descriptor",
+     [](Script& s) {
+       s.start();
+       s.ask(Request::kSetFeatures, pack(Script::kFeatures), {s.queue().callFd()});
+       s.read();
+     }},
+    {"SET_VRING_NUM with a descriptor",
+     [](Script& s) {
+       s.start();
+       s.ask(Request::kSetVringNum, pack(VringState{1, 64}), {s.queue().callFd()});
+       s.read();
+     }},
+    {"SET_VRING_ENABLE with a descriptor",
+     [](Script& s) {
+       s.start();
+       s.ask(Request::kSetVringEnable, pack(VringState{0, 1}), {s.queue().callFd()});
+       s.read();
+     }},
+    {"REM_MEM_REG with two descriptors", formed<Request::kRemMemReg, 40, 2>},
+    {"ADD_MEM_REG with two descriptors", formed<Request::kAddMemReg, 40, 2>},
     {"SET_VRING_KICK without its descriptor", formed<Request::kSetVringKick, 8>},
     {"SET_VRING_KICK with two descriptors", formed<Request::kSetVringKick, 8, 2>},
     {"SET_VRING_CALL without its descriptor", formed<Request::kSetVringCall, 8>},
