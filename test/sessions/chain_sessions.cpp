@@ -1,6 +1,7 @@
 /// Chains that no driver should make: what a hostile guest can do to its back end.
 #include <linux/virtio_blk.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "sessions.h"
@@ -233,8 +234,7 @@ constexpr Session kSessions[] = {
        script.start();
        script.writeHeader(VIRTIO_BLK_T_IN, 9);
        const Chain parts = goodTable(script);
-       for (uint16_t place = 0; place < parts.size(); ++place)
-         script.ring().descriptor(place) = parts[place];
+       std::copy(parts.begin(), parts.end(), &script.ring().descriptor(0));
        script.ring().addHead(0);
        script.submit("first", 0);
        script.awaitUsed("second");

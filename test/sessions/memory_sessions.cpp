@@ -64,10 +64,10 @@ template <unsigned kCount>
 void many(Script& script) {
   script.start();
   const UniqueFd memory = file(4096);
-  for (unsigned count = 0; count < kCount && !script.refused(); ++count) {
-    const RegionDescription region{.guestAddr = kSecond + 4096u * count,
+  for (uint64_t count = 0; count < kCount && !script.refused(); ++count) {
+    const RegionDescription region{.guestAddr = kSecond + 4096 * count,
                                    .size = 4096,
-                                   .frontendAddr = kSecondFrontend + 4096u * count,
+                                   .frontendAddr = kSecondFrontend + 4096 * count,
                                    .mmapOffset = 0};
     script.say(Request::kAddMemReg, pack(SingleRegion{0, region}), {memory.get()});
   }

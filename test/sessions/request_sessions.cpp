@@ -152,8 +152,8 @@ constexpr Session kSessions[] = {
        script.start();
        script.writeHeader(VIRTIO_BLK_T_IN, 0);
        std::vector<Descriptor> entries{{script.header(), 16, kDescriptorNext, 1}};
-       for (uint16_t part = 0; part < 100; ++part)
-         entries.push_back({script.data() + 512u * part, 512, kNextWrite,
+       for (uint64_t part = 0; part < 100; ++part)
+         entries.push_back({script.data() + 512 * part, 512, kNextWrite,
                             static_cast<uint16_t>(entries.size() + 1)});
        entries.push_back({script.status(), 1, kDescriptorWrite, 0});
        std::memcpy(script.memory().hostAddr(script.table()), entries.data(), entries.size() * 16);

@@ -167,6 +167,11 @@ void Script::stopReading() {
   if (!ended_) ::shutdown(socket_.fd(), SHUT_RD);
 }
 
+void Script::leave() {
+  note("the front end goes");
+  ended_ = true;
+}
+
 void Script::hangUp() {
   if (ended_) return;
   ::shutdown(socket_.fd(), SHUT_WR);
@@ -283,8 +288,7 @@ void Script::request(const std::string& name, uint32_t type, uint64_t sector, ui
     parts.push_back(
         {data(), size, static_cast<uint16_t>(kDescriptorNext | (out ? 0 : kDescriptorWrite)), 2});
   parts.push_back({status(), 1, kDescriptorWrite, 0});
-  for (uint16_t place = 0; place < parts.size(); ++place)
-    ring(index).descriptor(place) = parts[place];
+  std::copy(parts.begin(), parts.end(), &ring(index).descriptor(0));
   submit(name, 0, index);
 }
 
@@ -300,8 +304,7 @@ void Script::read(uint64_t sector, uint16_t index) {
 
 void Script::chain(const std::string& name, std::span<const Descriptor> descriptors) {
   if (ended_) return;
-  for (uint16_t place = 0; place < descriptors.size(); ++place)
-    ring().descriptor(place) = descriptors[place];
+  std::copy(descriptors.begin(), descriptors.end(), &ring().descriptor(0));
   submit(name, 0);
 }
 

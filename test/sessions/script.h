@@ -80,7 +80,7 @@ class Script {
   /// From now on the back end can't send anything.
   void stopReading();
   /// Goes without a look at what becomes of the connection.
-  void leave() { ended_ = true; }
+  void leave();
 
   /// GET and SET of both kinds of features, and SET_OWNER.
   void negotiate(uint64_t features = kFeatures, uint64_t protocolFeatures = kProtocolFeatures);
