@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 
 import { isListening } from '../../../src/bench/server-process.js';
 import { checkout, libvhostUser } from '../../support/images.js';
-import { ServeProcess } from '../../support/serve-process.js';
+import { type LogLine, ServeProcess } from '../../support/serve-process.js';
 
 const run = promisify(execFile);
 const build = `${checkout}build/release`;
@@ -123,9 +123,10 @@ export class HoldfastPeer {
     }
   }
 
-  /** Messages of the log that tell of a bug. */
+  /** Messages of the log that tell of a bug; 'plain' is what Node.js itself says. */
   bugs(): string[] {
-    return this.#server.log.filter(({ level }) => level === 'fatal').map(({ msg }) => msg);
+    const isBug = ({ level, msg }: LogLine) => level === 'plain' || msg.includes('this is a bug');
+    return this.#server.log.filter(isBug).map(({ msg }) => msg);
   }
 }
 
@@ -157,15 +158,19 @@ async function holdWithLibvhostUser(
   let complaints = '';
   server.stderr.on('data', (chunk: Buffer) => (complaints += chunk.toString()));
   const ended = once(server, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
-  while (!isListening(await readFile('/proc/net/unix', 'utf8'), socketPath)) {
-    if (server.exitCode !== null) throw new Error(`vhost-user-blk did not start: ${complaints}`);
-    await delay(5);
+  try {
+    while (!isListening(await readFile('/proc/net/unix', 'utf8'), socketPath)) {
+      if (server.exitCode !== null) throw new Error(`vhost-user-blk did not start: ${complaints}`);
+      await delay(5);
+    }
+    const transcript = await hold(session, socketPath);
+    const timer = setTimeout(() => server.kill('SIGKILL'), endTime);
+    const [code, signal] = await ended;
+    clearTimeout(timer);
+    return { transcript, death: deathOf(code, signal, complaints) };
+  } finally {
+    server.kill('SIGKILL');
   }
-  const transcript = await hold(session, socketPath);
-  const timer = setTimeout(() => server.kill('SIGKILL'), endTime);
-  const [code, signal] = await ended;
-  clearTimeout(timer);
-  return { transcript, death: deathOf(code, signal, complaints) };
 }
 
 function deathOf(code: number | null, signal: NodeJS.Signals | null, complaints: string): string {
