@@ -1,143 +1,35 @@
 #include <doctest/doctest.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstring>
-#include <functional>
 #include <map>
 #include <memory>
 #include <random>
 #include <vector>
 
-#include "core/memory/memory_map.h"
-#include "core/virtio/ring.h"
-#include "frontend/packed_ring.h"
-#include "frontend/split_ring.h"
+#include "support/inflight_bench.h"
 
 using namespace holdfast;
+using test::answerTo;
+using test::BackEnd;
+using test::InflightBench;
 using virtio::DescriptorChain;
 using virtio::Pop;
-using virtio::RingParameters;
 
 namespace {
 
-constexpr uint16_t kSize = 16;
-
-/// A guest's memory with a ring in it and the notes of its back ends, all of it shared: back ends
-/// may come and go, in this process or in others.
-class Bench {
- public:
-  explicit Bench(bool packed, uint16_t entries = kSize) : packed_(packed), entries_(entries) {
-    REQUIRE(memory_.addRegion(0, 1 << 20).ok());
-    if (packed)
-      driver_ = std::make_unique<frontend::PackedRing>(
-          *frontend::PackedRing::create(memory_, kSize, true));
-    else
-      driver_ =
-          std::make_unique<frontend::SplitRing>(*frontend::SplitRing::create(memory_, kSize, true));
-    noteBytes_ = virtio::inflightBytes(packed, entries);
-    void* mapped =
-        ::mmap(nullptr, noteBytes_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    REQUIRE(mapped != MAP_FAILED);
-    notes_.reset(static_cast<std::byte*>(mapped),
-                 [size = noteBytes_](std::byte* start) { ::munmap(start, size); });
-  }
-
-  bool packed() const { return packed_; }
-  frontend::Ring& driver() { return *driver_; }
-  std::byte* notes() { return notes_.get(); }
-  size_t noteBytes() const { return noteBytes_; }
-
-  /// Whether any chain is noted as in flight.
-  bool anyNoted() const {
-    const size_t header =
-        packed_ ? sizeof(virtio::PackedInflightHeader) : sizeof(virtio::SplitInflightHeader);
-    const size_t entry =
-        packed_ ? sizeof(virtio::PackedInflightEntry) : sizeof(virtio::SplitInflightEntry);
-    for (uint16_t i = 0; i < entries_; ++i)
-      if (notes_.get()[header + i * entry] != std::byte{0}) return true;
-    return false;
-  }
-
-  /// As this process, or the one it is called in, sees the guest's memory.
-  std::shared_ptr<const MemoryMap> map() {
-    const auto& region = memory_.regions()[0];
-    auto mapped = MemoryRegion::map(region.description, UniqueFd(::dup(region.file.get())));
-    if (!mapped) return nullptr;
-    return *MemoryMap().with(*mapped);
-  }
-  /// What QEMU says when its back end has gone without a word: the split ring's used index, and of
-  /// a packed ring what was true at its last start.
-  RingParameters parameters() const {
-    const frontend::RingLayout& layout = driver_->layout();
-    const auto here = [&](uint64_t guestAddr) {
-      return reinterpret_cast<uintptr_t>(memory_.hostAddr(guestAddr));
-    };
-    return {
-        .addresses = {.descriptor = here(layout.descriptors),
-                      .available = here(layout.available),
-                      .used = here(layout.used)},
-        .size = kSize,
-        .base = packed_ ? 0x80008000 : static_cast<frontend::SplitRing&>(*driver_).loadUsedIndex(),
-        .inflight = notes_,
-        .inflightEntries = entries_,
-        .packed = packed_,
-        .eventIndex = true};
-  }
-
-  /// Makes a chain of `length` descriptors available whose first buffer is `cookie` bytes long.
-  uint16_t add(uint32_t cookie, size_t length = 1) {
-    std::vector<frontend::Buffer> chain(length, {4096, 8, true});
-    chain[0].size = cookie;
-    const auto id = driver_->add(chain);
-    REQUIRE(id.has_value());
-    driver_->publish();
-    return *id;
-  }
-
- private:
-  bool packed_;
-  uint16_t entries_;
-  frontend::GuestMemory memory_;
-  std::unique_ptr<frontend::Ring> driver_;
-  size_t noteBytes_ = 0;
-  std::shared_ptr<std::byte> notes_;
-};
-
-/// One back end on the ring.
-struct BackEnd {
-  std::shared_ptr<const MemoryMap> map;
-  virtio::Ring ring;
-
-  explicit BackEnd(Bench& bench) : map(bench.map()) {
-    const Status attached = ring.attach(*map, bench.parameters());
-    REQUIRE_MESSAGE(attached.ok(), (attached.ok() ? "" : attached.error().message));
-  }
-  uint32_t take(DescriptorChain& chain) {
-    REQUIRE(ring.pop(*map, chain) == Pop::kChain);
-    return static_cast<uint32_t>(chain.segments[0].iov_len);
-  }
-  uint32_t take() {
-    DescriptorChain chain;
-    return take(chain);
-  }
-};
-
-/// The device's answer says which chain it answers.
-uint32_t answerTo(const DescriptorChain& chain) {
-  return static_cast<uint32_t>(chain.segments[0].iov_len);
-}
+constexpr uint16_t kSize = InflightBench::kSize;
 
 }  // namespace
 
 TEST_CASE("inflight: what was taken and not given back is served again, in order, first of all") {
   for (const bool packed : {false, true}) {
     CAPTURE(packed);
-    Bench bench(packed);
+    InflightBench bench(packed);
     for (const uint32_t cookie : {101, 102, 103, 104, 105}) bench.add(cookie, 1 + cookie % 3);
     {
       BackEnd first(bench);
@@ -266,7 +158,7 @@ namespace {
 
 /// Serves the ring until it is killed: takes what is there, gives some of it back in any order. Two
 /// chains are always held, so that a kill at any instruction leaves something.
-[[noreturn]] void serveForEver(Bench& bench, unsigned seed) {
+[[noreturn]] void serveForEver(InflightBench& bench, unsigned seed) {
   std::mt19937 random(seed);
   const auto map = bench.map();
   virtio::Ring ring;
@@ -297,7 +189,7 @@ namespace {
 TEST_CASE("inflight: a back end that is killed at any instruction loses nothing, answers once") {
   for (const bool packed : {false, true}) {
     CAPTURE(packed);
-    Bench bench(packed);
+    InflightBench bench(packed);
     std::mt19937 random(packed ? 7 : 8);
     std::map<uint16_t, uint32_t> outstanding;  // cookies by id
     uint32_t nextCookie = 1;
@@ -350,19 +242,19 @@ TEST_CASE("inflight: a back end that is killed at any instruction loses nothing,
 TEST_CASE("inflight: notes for larger rings serve smaller ones, and never the other way round") {
   for (const bool packed : {false, true}) {
     CAPTURE(packed);
-    Bench roomy(packed, 100);
+    InflightBench roomy(packed, 100);
     roomy.add(1);
     CHECK(BackEnd(roomy).take() == 1);
     CHECK(BackEnd(roomy).take() == 1);
 
-    Bench tight(packed, kSize - 1);
+    InflightBench tight(packed, kSize - 1);
     virtio::Ring ring;
     CHECK_FALSE(ring.attach(*tight.map(), tight.parameters()).ok());
   }
 }
 
 TEST_CASE("inflight: notes that were fresh while the ring was not") {
-  Bench bench(false);
+  InflightBench bench(false);
   for (int i = 0; i < 3; ++i) {
     bench.add(5);
     BackEnd backEnd(bench);
@@ -381,97 +273,4 @@ TEST_CASE("inflight: notes that were fresh while the ring was not") {
   header->version = virtio::kInflightVersion;
   header->size = kSize;
   CHECK(BackEnd(bench).take() == 6);
-}
-
-TEST_CASE("inflight, hostile: contents that no back end leaves are refused by name") {
-  const auto refusal = [](bool packed, const std::function<void(std::byte*)>& damage) {
-    Bench bench(packed);
-    for (const uint32_t cookie : {1, 2, 3}) bench.add(cookie, 2);
-    {
-      BackEnd before(bench);
-      before.take();
-      before.take();
-    }
-    damage(bench.notes());
-    virtio::Ring ring;
-    const Status attached = ring.attach(*bench.map(), bench.parameters());
-    REQUIRE_FALSE(attached.ok());
-    const std::string prefix = "the inflight region is damaged: ";
-    REQUIRE(attached.error().message.starts_with(prefix));
-    return attached.error().message.substr(prefix.size());
-  };
-  const auto split = [&](auto damage) {
-    return refusal(false, [&](std::byte* notes) {
-      auto* header = reinterpret_cast<virtio::SplitInflightHeader*>(notes);
-      damage(*header, reinterpret_cast<virtio::SplitInflightEntry*>(header + 1));
-    });
-  };
-  CHECK(split([](auto& header, auto*) { header.version = 2; }) == "its version is unknown");
-  CHECK(split([](auto& header, auto*) { header.size = 8; }) == "it has another size");
-  CHECK(split([](auto& header, auto*) { header.usedIndex = 0x8000; }) ==
-        "its used index is not near the ring's");
-  CHECK(split([](auto& header, auto*) {
-          header.usedIndex = 0xffff;
-          header.lastBatchHead = kSize;
-        }) == "its last batch leaves the ring");
-  CHECK(split([](auto&, auto* entries) { entries[0].inflight = 2; }) ==
-        "a chain is neither in flight nor not");
-
-  const auto packed = [&](auto damage) {
-    return refusal(true, [&](std::byte* notes) {
-      auto* header = reinterpret_cast<virtio::PackedInflightHeader*>(notes);
-      damage(*header, reinterpret_cast<virtio::PackedInflightEntry*>(header + 1));
-    });
-  };
-  CHECK(packed([](auto& header, auto*) { header.version = 9; }) == "its version is unknown");
-  CHECK(packed([](auto& header, auto*) { header.size = 17; }) == "it has another size");
-  CHECK(packed([](auto& header, auto*) { header.used.oldIndex = kSize; }) ==
-        "its used index lies outside the ring");
-  CHECK(packed([](auto& header, auto* entries) {
-          entries[header.free.oldHead].next = header.free.oldHead;
-        }) == "its free list has a loop");
-  CHECK(packed([](auto& header, auto*) { header.free.oldHead = kSize; }) ==
-        "an entry is neither free nor in flight");
-  CHECK(packed([](auto&, auto* entries) { entries[0].num = 0; }) == "a chain in flight has no end");
-  CHECK(packed([](auto&, auto* entries) { entries[0].num = 1; }) == "a chain in flight has no end");
-  CHECK(packed([](auto&, auto* entries) { entries[0].num = 0xffff; }) ==
-        "a chain in flight is not one");
-  CHECK(packed([](auto&, auto* entries) { entries[0].next = 0xffff; }) ==
-        "a chain in flight is not one");
-  CHECK(packed([](auto&, auto* entries) { entries[0].inflight = 0; }) ==
-        "an entry is neither free nor in flight");
-}
-
-TEST_CASE("inflight, hostile: random damage, before the start and while the ring runs") {
-  std::mt19937 random(1);
-  unsigned accepted = 0;
-  for (unsigned round = 0; round < 3000; ++round) {
-    Bench bench(round % 2 == 1);
-    for (uint32_t cookie = 1; cookie <= 4; ++cookie) bench.add(cookie, 2);
-    {
-      BackEnd before(bench);
-      DescriptorChain chain;
-      before.take();
-      before.take(chain);
-      before.take();
-      before.ring.push(chain, 2);
-      if (round % 3 == 0) before.ring.publish();
-    }
-    const auto damage = [&] {
-      for (unsigned i = random() % 4; i > 0; --i)
-        bench.notes()[random() % bench.noteBytes()] = static_cast<std::byte>(random());
-    };
-    damage();
-    const auto map = bench.map();
-    virtio::Ring ring;
-    if (!ring.attach(*map, bench.parameters())) continue;
-    ++accepted;
-    DescriptorChain chain;
-    for (unsigned i = 0; i < 20 && ring.pop(*map, chain) == Pop::kChain; ++i) {
-      damage();
-      ring.push(chain, 1);
-      ring.publish();
-    }
-  }
-  CHECK(accepted > 500);
 }

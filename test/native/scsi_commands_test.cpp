@@ -1,93 +1,39 @@
 #include <doctest/doctest.h>
 
-#include <algorithm>
 #include <cstring>
 
-#include "support/scsi_cdbs.h"
-#include "support/scsi_fixture.h"
+#include "support/scsi_disk.h"
 
 using namespace holdfast;
-using frontend::ScsiDriver;
-using frontend::ScsiLun;
-using frontend::scsiLun;
 using frontend::ScsiResult;
 using test::blockCdb;
 using test::CdbBytes;
+using test::checkGood;
+using test::checkSense;
 using test::compareAndWriteCdb;
+using test::isZero;
+using test::kBlocks;
+using test::kCheckCondition;
+using test::kLun;
+using test::kRead10;
+using test::kRead12;
+using test::kRead16;
+using test::kRead6;
+using test::kSynchronizeCache10;
+using test::kSynchronizeCache16;
+using test::kWrite10;
+using test::kWrite12;
+using test::kWrite16;
+using test::kWrite6;
+using test::kWriteSame10;
+using test::kWriteSame16;
 using test::pattern;
+using test::read;
 using test::ScsiFixture;
+using test::send;
 using test::shortCdb;
 using test::unmapCdb;
-
-namespace {
-
-constexpr uint8_t kGood = 0x00;
-constexpr uint8_t kCheckCondition = 0x02;
-constexpr uint64_t kBlocks = ScsiFixture::kSize / 512;
-const ScsiLun kLun = scsiLun(1, 0);
-
-enum : uint8_t {
-  kRead6 = 0x08,
-  kWrite6 = 0x0a,
-  kRead10 = 0x28,
-  kWrite10 = 0x2a,
-  kSynchronizeCache10 = 0x35,
-  kWriteSame10 = 0x41,
-  kRead16 = 0x88,
-  kWrite16 = 0x8a,
-  kSynchronizeCache16 = 0x91,
-  kWriteSame16 = 0x93,
-  kRead12 = 0xa8,
-  kWrite12 = 0xaa,
-};
-
-ScsiResult send(ScsiDriver& driver, const CdbBytes& cdb, std::span<const std::byte> out = {},
-                std::span<std::byte> in = {}, uint16_t queue = 2) {
-  const auto result = driver.execute(kLun, cdb, out, in, queue);
-  REQUIRE_MESSAGE(result.ok(), (result.ok() ? "" : result.error().message));
-  return *result;
-}
-
-void checkGood(const ScsiResult& result, uint32_t residual = 0) {
-  CHECK(result.response == VIRTIO_SCSI_S_OK);
-  CHECK(result.status == kGood);
-  CHECK(result.senseCode() == 0);
-  CHECK(result.residual == residual);
-}
-
-void checkSense(const ScsiResult& result, uint32_t code, uint32_t residual) {
-  CHECK(result.response == VIRTIO_SCSI_S_OK);
-  CHECK(result.status == kCheckCondition);
-  CHECK(result.senseCode() == code);
-  CHECK(result.residual == residual);
-}
-
-std::vector<std::byte> read(ScsiDriver& driver, uint64_t lba, size_t blocks) {
-  std::vector<std::byte> data(blocks * 512);
-  checkGood(send(driver, blockCdb(kRead16, lba, blocks), {}, data));
-  return data;
-}
-
-bool isZero(std::span<const std::byte> data) {
-  return std::ranges::all_of(data, [](std::byte b) { return b == std::byte{0}; });
-}
-
-std::vector<std::byte> unmapList(std::vector<std::pair<uint64_t, uint32_t>> ranges) {
-  CdbBytes list;
-  test::appendBigEndian(list, 6 + 16 * ranges.size(), 2);
-  test::appendBigEndian(list, 16 * ranges.size(), 2);
-  test::appendBigEndian(list, 0, 4);
-  for (const auto& [lba, blocks] : ranges) {
-    test::appendBigEndian(list, lba, 8);
-    test::appendBigEndian(list, blocks, 4);
-    test::appendBigEndian(list, 0, 4);
-  }
-  std::vector<std::byte> bytes(list.size());
-  std::memcpy(bytes.data(), list.data(), list.size());
-  return bytes;
-}
-
-}  // namespace
+using test::unmapList;
 
 TEST_CASE("scsi: READ and WRITE of 6, 10, 12 and 16 bytes, on every queue, with every engine") {
   for (const EngineKind engine : {EngineKind::kIoUring, EngineKind::kLibaio, EngineKind::kSync}) {
@@ -238,138 +184,6 @@ TEST_CASE("scsi: SYNCHRONIZE CACHE of all, of a range and of none") {
   checkGood(send(*driver, blockCdb(kSynchronizeCache16, 5, 3, 0x02)));
   checkGood(send(*driver, blockCdb(kSynchronizeCache16, kBlocks, 0)));
   CHECK(fixture.total(&virtio::QueueCounters::flushes) == 3);
-}
-
-TEST_CASE("scsi: WRITE SAME of zeros and of a pattern, to exactly the blocks it names") {
-  ScsiFixture fixture;
-  auto driver = fixture.driver();
-  const auto before = pattern(64 * 512, 1);
-  const std::vector<std::byte> zeros(512);
-  const auto block = pattern(512, 77);
-  for (const auto& [cdb, content] : std::vector<std::pair<CdbBytes, std::vector<std::byte>>>{
-           {blockCdb(kWriteSame10, 3, 50), zeros},
-           {blockCdb(kWriteSame10, 3, 50, 0x08), zeros},
-           {blockCdb(kWriteSame16, 3, 50), block},
-           {blockCdb(kWriteSame16, 3, 50, 0x08), block}}) {
-    checkGood(send(*driver, blockCdb(kWrite10, 0, 64), before));
-    checkGood(send(*driver, cdb, content));
-    const auto after = read(*driver, 0, 64);
-    for (size_t i = 0; i < 64; ++i) {
-      const bool named = i >= 3 && i < 53;
-      const std::byte* expected = named ? content.data() : before.data() + i * 512;
-      CHECK(std::memcmp(after.data() + i * 512, expected, 512) == 0);
-    }
-  }
-}
-
-TEST_CASE("scsi: WRITE SAME over the whole disk crosses its own buffer's size") {
-  ScsiFixture fixture;
-  auto driver = fixture.driver();
-  const auto block = pattern(512, 5);
-  checkGood(send(*driver, blockCdb(kWriteSame16, 1, kBlocks - 1), block));
-  for (const uint64_t lba : {uint64_t{1}, kBlocks / 2, kBlocks - 1})
-    CHECK(read(*driver, lba, 1) == block);
-  CHECK(isZero(read(*driver, 0, 1)));
-}
-
-TEST_CASE("scsi: WRITE SAME within its limits") {
-  ScsiFixture fixture({.limits = {.writeSameBlocks = 8}});
-  auto driver = fixture.driver();
-  const auto block = pattern(512, 5);
-  checkGood(send(*driver, blockCdb(kWriteSame10, 0, 8), block));
-  checkSense(send(*driver, blockCdb(kWriteSame10, 0, 9), block), 0x052400, 512);
-  checkSense(send(*driver, blockCdb(kWriteSame16, 0, 0), block), 0x052400, 512);  // WSNZ
-  // Not thinly provisioned: nothing can be deallocated.
-  checkSense(send(*driver, blockCdb(kWriteSame10, 0, 1, 0x08), block), 0x052400, 512);
-}
-
-TEST_CASE("scsi: UNMAP gives back the blocks of each descriptor, and zeros are read there") {
-  ScsiFixture fixture;
-  auto driver = fixture.driver();
-  checkGood(send(*driver, blockCdb(kWrite10, 0, 64), pattern(64 * 512, 2)));
-  const auto list = unmapList({{0, 8}, {16, 16}, {40, 0}});
-  checkGood(send(*driver, unmapCdb(static_cast<uint16_t>(list.size())), list));
-  CHECK(isZero(read(*driver, 0, 8)));
-  CHECK_FALSE(isZero(read(*driver, 8, 8)));
-  CHECK(isZero(read(*driver, 16, 16)));
-  CHECK_FALSE(isZero(read(*driver, 32, 16)));
-  CHECK(fixture.total(&virtio::QueueCounters::discards) == 1);
-}
-
-TEST_CASE("scsi: UNMAP parameter lists of every wrong form") {
-  ScsiFixture fixture({.limits = {.unmapBlocks = 32, .unmapDescriptors = 2}});
-  auto driver = fixture.driver();
-  const auto data = pattern(64 * 512, 2);
-  checkGood(send(*driver, blockCdb(kWrite10, 0, 64), data));
-  const auto list = unmapList({{0, 8}});
-  checkGood(send(*driver, unmapCdb(0)));
-  checkSense(send(*driver, unmapCdb(7), std::span(list).first(7)), 0x051a00, 7);
-  checkGood(send(*driver, unmapCdb(8), std::span(list).first(8)));
-  checkGood(send(*driver, unmapCdb(23), std::span(list).first(23)));  // an incomplete descriptor
-  checkSense(send(*driver, unmapCdb(56), unmapList({{0, 1}, {1, 1}, {2, 1}})), 0x052600, 56);
-  checkSense(send(*driver, unmapCdb(24), unmapList({{0, 33}})), 0x052600, 24);
-  const ScsiResult result = send(*driver, unmapCdb(40), unmapList({{0, 32}, {40, 1}}));
-  checkSense(result, 0x052600, 40);
-  CHECK(result.sense[17] == 8 + 16 + 8);
-  // The header says more than there is: what is there counts.
-  auto lying = list;
-  lying[2] = lying[3] = std::byte{0xff};
-  CHECK(read(*driver, 0, 64) == data);
-  checkGood(send(*driver, unmapCdb(24), lying));
-  CHECK(isZero(read(*driver, 0, 8)));
-}
-
-TEST_CASE("scsi: COMPARE AND WRITE writes when it matches, and says where it doesn't") {
-  ScsiFixture fixture;
-  auto driver = fixture.driver();
-  const auto before = pattern(1024, 1);
-  const auto next = pattern(1024, 2);
-  checkGood(send(*driver, blockCdb(kWrite10, 4, 2), before));
-  std::vector<std::byte> both = before;
-  both.insert(both.end(), next.begin(), next.end());
-  checkGood(send(*driver, compareAndWriteCdb(4, 2, 0x08), both));
-  CHECK(read(*driver, 4, 2) == next);
-  // It holds `next` now, which differs from `before` at every byte; make that the 700th.
-  std::memcpy(both.data(), next.data(), 1024);
-  both[700] ^= std::byte{1};
-  const ScsiResult result = send(*driver, compareAndWriteCdb(4, 2), both);
-  checkSense(result, 0x0e1d00, 2048);
-  CHECK((result.sense[0] & 0x80) != 0);
-  CHECK((result.sense[5] << 8 | result.sense[6]) == 700);
-  CHECK(read(*driver, 4, 2) == next);
-  checkGood(send(*driver, compareAndWriteCdb(4, 0)));
-  checkSense(send(*driver, compareAndWriteCdb(0, 129), {}), 0x052400, 0);
-}
-
-TEST_CASE("scsi: COMPARE AND WRITE from all queues at once: each increment counts") {
-  ScsiFixture fixture;
-  auto driver = fixture.driver();
-  constexpr unsigned kEach = 40;
-  std::vector<std::thread> threads;
-  for (const uint16_t queue : {2, 3}) {
-    auto request = driver->makeRequest(kLun, compareAndWriteCdb(0, 1), 1024, false);
-    auto reading = driver->makeRequest(kLun, blockCdb(kRead10, 0, 1), 512, true);
-    REQUIRE(request.ok());
-    REQUIRE(reading.ok());
-    threads.emplace_back([&, queue, request = *request, reading = *reading] {
-      for (unsigned done = 0; done < kEach;) {
-        REQUIRE(driver->submitAndWait(ScsiDriver::chainOf(reading), queue).ok());
-        const auto data = driver->dataOf(request);
-        std::memcpy(data.data(), driver->dataOf(reading).data(), 512);
-        std::memcpy(data.data() + 512, data.data(), 512);
-        uint32_t counter;
-        std::memcpy(&counter, data.data(), sizeof counter);
-        ++counter;
-        std::memcpy(data.data() + 512, &counter, sizeof counter);
-        REQUIRE(driver->submitAndWait(ScsiDriver::chainOf(request), queue).ok());
-        if (driver->resultOf(request, 0).status == kGood) ++done;
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  uint32_t counter;
-  std::memcpy(&counter, read(*driver, 0, 1).data(), sizeof counter);
-  CHECK(counter == 2 * kEach);
 }
 
 TEST_CASE("scsi: what a unit's limits leave out goes to the control plane, which knows it not") {
