@@ -1,81 +1,29 @@
 /** Each transport on real devices, as a user without any capability; the target's own view beside it. */
-import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 
-import { checkout, labKernels } from '../support/images.js';
+import { labKernels } from '../support/images.js';
 import { allRounds } from '../support/rounds.js';
-import { type LabMachine } from './support/lab-machine.js';
 import { labSetups } from './support/lab-setup.js';
 import { keysOf, targetView } from './support/reservations.js';
+import {
+  awaitFile,
+  conflict,
+  diskNames,
+  drive,
+  execute,
+  flags,
+  good,
+  noCapability,
+  preempt,
+  read,
+  register,
+  reserve,
+  wero,
+} from './support/transport-steps.js';
 import { describeOnKernels } from './support/use-lab.js';
 
-interface Disk {
-  name: string;
-  kind?: string;
-  helperSocket?: string;
-}
-
-interface Step {
-  disk: number;
-  action: 'execute' | 'probe' | 'identify' | 'settle' | 'await-file';
-  command?: object;
-  withinMs?: number;
-  file?: string;
-}
-
-const noCapability = '$as_holdfast';
 const rawIo = `setpriv --reuid holdfast --regid holdfast --clear-groups --no-new-privs \\
   --inh-caps=-all,+sys_rawio --ambient-caps=+sys_rawio --bounding-set=-all,+sys_rawio`;
-
-/**
- * Opens the disks and runs the steps in the machine.
- * @returns the report on each disk, then what became of each step
- */
-async function drive(
-  host: LabMachine,
-  disks: Disk[],
-  steps: Step[],
-  as = noCapability,
-): Promise<unknown[]> {
-  const program = await readFile(`${checkout}test/lab/support/transport-program.mjs`, 'utf8');
-  await host.write('/run/transport-program.mjs', program);
-  const work = JSON.stringify({ disks, steps });
-  const output = await host.run(`
-    install -d -o holdfast /run/transports
-    ${as} node /run/transport-program.mjs '${work}' 2>$logs/transports.log || {
-      cat $logs/transports.log
-      exit 1
-    }`);
-  const lines = output.trim().split('\n');
-  return lines.map((line): unknown => JSON.parse(line));
-}
-
-async function diskNames(host: LabMachine): Promise<string[]> {
-  const names = await host.run('for path in path1 path2; do readlink -f /dev/lab/$path; done');
-  return names
-    .trim()
-    .split('\n')
-    .map((path) => path.replace('/dev/', ''));
-}
-
-const wero = { scope: 'logical-unit', type: 'write-exclusive-registrants-only' };
-const flags = { aptpl: false, allTgPt: false };
-const execute = (disk: number, command: object): Step => ({ disk, action: 'execute', command });
-const register = (disk: number, prkey: string, serviceActionKey: string) =>
-  execute(disk, { action: 'register', prkey, serviceActionKey, ...flags });
-const reserve = (disk: number) => execute(disk, { action: 'reserve', prkey: '0xa1', ...wero });
-const preempt = (disk: number, serviceActionKey: string) =>
-  execute(disk, { action: 'preempt', prkey: '0xa1', serviceActionKey, ...wero });
-/** Goes on when `/run/transports/NAME` is there; it is waited for when `NAME.awaited` is. */
-const awaitFile = (name: string): Step => ({
-  disk: 0,
-  action: 'await-file',
-  file: `/run/transports/${name}`,
-});
-const read = (disk: number, action: string) => execute(disk, { action });
-
-const good = { kind: 'answered', outcome: { status: 'good' } };
-const conflict = { kind: 'answered', outcome: { status: 'reservation-conflict' } };
 const typeText = 'Write Exclusive, registrants only';
 
 describeOnKernels(

@@ -1,72 +1,32 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { registrationsPreempted } from '../../../src/pr/sense.js';
-import type { LogicalUnits } from '../../../src/prd/logical-units.js';
-import { PassedFds } from '../../../src/fd-lines/passed-fds.js';
-import { PrdSession } from '../../../src/prd/prd-session.js';
 import { keysIn, persistentReserveIn } from '../../support/persistent-reservations.js';
 import { registerAndIgnore, readKeys } from '../emulated/support/commands.js';
 import { Gate } from '../emulated/support/gate.js';
-import { connectionPair } from './support/connections.js';
-import { disk, FakeFds, readOnlyDisk } from './support/fake-fds.js';
-import { foreign, FakeHost, ours } from './support/host.js';
-import { JsonClient } from './support/json-client.js';
+import { disk, readOnlyDisk } from './support/fake-fds.js';
+import { type FakeHost, foreign, ours } from './support/host.js';
+import type { JsonClient } from './support/json-client.js';
+import { PrdSessions } from './support/prd-sessions.js';
 
 const registrantsOnly = 'write-exclusive-registrants-only';
-const initiator = 'iqn.2026-11.test:vm1';
 
-let fds: FakeFds;
+let prd: PrdSessions;
 let host: FakeHost;
-let units: LogicalUnits;
-let ended: Promise<void>[];
-let clients: JsonClient[];
 let client: JsonClient;
 
 beforeEach(async () => {
-  fds = new FakeFds();
-  host = new FakeHost();
-  units = host.units();
-  ended = [];
-  clients = [];
-  client = await connect();
+  prd = new PrdSessions();
+  host = prd.host;
+  client = await prd.connect();
 });
 
 afterEach(async () => {
-  for (const { connection } of clients) connection.close();
-  await Promise.all(ended);
-  expect([...fds.open]).toEqual([]);
+  await prd.end();
 });
-
-/** @param pid of the process that connects */
-async function connect(pid = process.pid): Promise<JsonClient> {
-  const connected = raw(pid);
-  expect(await connected.ask('hello', { version: 1 })).toMatchObject({ result: { version: 1 } });
-  return connected;
-}
-
-function raw(pid = process.pid): JsonClient {
-  const [theirs, server] = connectionPair(fds);
-  server.peer.pid = pid;
-  const passed = new PassedFds(fds.lane());
-  const services = { units, log: host.peerLog(), examine: fds.examine };
-  ended.push(new PrdSession(server, passed, services).run().then(() => passed.end()));
-  const connected = new JsonClient(theirs, fds);
-  clients.push(connected);
-  return connected;
-}
-
-/** @returns its handle */
-async function open(from = client, device = disk, params: object = {}): Promise<number> {
-  const { result } = await from.ask('open', params, device);
-  return (result as { handle: number }).handle;
-}
-
-function attach(from = client): Promise<number> {
-  return open(from, disk, { attach: { initiator } });
-}
 
 describe('a connection', () => {
   it('begins with hello, in a version that both know', async () => {
-    const stranger = raw();
+    const stranger = prd.raw();
     expect(await stranger.codeOf('readKeys', { handle: 1 })).toBe(-32001);
     expect(await stranger.ask('hello', { version: 2 })).toMatchObject({
       error: { code: -32002, data: { version: 1 } },
@@ -157,7 +117,7 @@ describe('open', () => {
   });
 
   it('ends the connection for two descriptors, and for a flood of them', async () => {
-    const second = await connect();
+    const second = await prd.connect();
     client.line('{"jsonrpc":"2.0","id":1,"method":"open","params":{}}', disk, disk);
     second.line(
       '{"jsonrpc":"2.0","id":1,"method":"open","params":{}}',
@@ -176,7 +136,7 @@ describe('open', () => {
   });
 
   it('allows so many handles, and more after some were closed', async () => {
-    for (let count = 0; count < 64; count++) await open();
+    for (let count = 0; count < 64; count++) await prd.open(client);
     expect(await client.codeOf('open', {}, disk)).toBe(-32009);
     expect(await client.codeOf('close', { handle: 5 })).toBeUndefined();
     expect(await client.codeOf('readKeys', { handle: 5 })).toBe(-32007);
@@ -184,17 +144,17 @@ describe('open', () => {
   });
 
   it('lets the logical unit go with the last handle', async () => {
-    const handle = await open();
+    const handle = await prd.open(client);
     await client.ask('close', { handle });
     await expect.poll(() => host.reservations).toBeUndefined();
-    await open();
+    await prd.open(client);
     expect(host.opens).toBe(2);
   });
 });
 
 describe('generic commands', () => {
   it('take a logical unit through all states', async () => {
-    const handle = await open();
+    const handle = await prd.open(client);
     const good = { result: null };
     const type = registrantsOnly;
     const keys = { handle, key: '0xa1' };
@@ -223,7 +183,7 @@ describe('generic commands', () => {
   });
 
   it('say exactly why they did nothing', async () => {
-    const handle = await open();
+    const handle = await prd.open(client);
     const type = registrantsOnly;
     expect(await client.codeOf('reserve', { handle, key: '0x1', type })).toBe(-32020);
     await client.ask('register', { handle, newKey: '0x1' });
@@ -234,7 +194,7 @@ describe('generic commands', () => {
   });
 
   it('change nothing by a read-only descriptor', async () => {
-    const handle = await open(client, readOnlyDisk);
+    const handle = await prd.open(client, readOnlyDisk);
     expect(await client.codeOf('register', { handle, newKey: '0x1' })).toBe(-32006);
     const cdb = '5f000000000000001800';
     const dataOut = '00'.repeat(24);
@@ -243,9 +203,9 @@ describe('generic commands', () => {
   });
 
   it('tell all who have it open that something changed', async () => {
-    const other = await connect();
-    const theirs = await open(other);
-    const handle = await open();
+    const other = await prd.connect();
+    const theirs = await prd.open(other);
+    const handle = await prd.open(client);
     await client.ask('register', { handle, newKey: '0x1' });
     expect(await other.notified('changed')).toEqual({ handle: theirs });
   });
@@ -253,7 +213,7 @@ describe('generic commands', () => {
 
 describe('scsi', () => {
   it('carries status, sense and data', async () => {
-    const handle = await open();
+    const handle = await prd.open(client);
     const list = `${'00'.repeat(8)}00000000000000a1${'00'.repeat(8)}`;
     const register = { handle, cdb: '5f000000000000001800', dataOut: list };
     expect(await client.ask('scsi', register)).toMatchObject({
@@ -272,7 +232,7 @@ describe('scsi', () => {
     ['INQUIRY', '120000006000'],
     ['SG_IO of a long CDB', '7f'.padEnd(64, '0')],
   ])('carries no %s', async (_, cdb) => {
-    const handle = await open();
+    const handle = await prd.open(client);
     const { result } = await client.ask('scsi', { handle, cdb });
     const { status, sense } = result as { status: number; sense: string };
     expect(status).toBe(2);
@@ -280,7 +240,7 @@ describe('scsi', () => {
   });
 
   it('gives a unit attention once', async () => {
-    const handle = await open();
+    const handle = await prd.open(client);
     host.attention(registrationsPreempted);
     const cdb = persistentReserveIn('readKeys').cdb;
     expect(await client.ask('scsi', { handle, cdb })).toMatchObject({ result: { status: 2 } });
@@ -288,133 +248,8 @@ describe('scsi', () => {
   });
 });
 
-describe('an attached client', () => {
-  it('is held until the state is verified, and whenever the core says so', async () => {
-    const handle = await attach();
-    const first = await client.notified('quiesce');
-    expect(first).toMatchObject({ handle, id: 1 });
-    const { epoch } = await client.notified('resume');
-    host.gate?.close();
-    const drained = host.gate?.drained(60_000);
-    const { id } = await client.notified('quiesce');
-    expect(await client.codeOf('quiesced', { handle, id })).toBeUndefined();
-    expect(await drained).toBe(true);
-    host.gate?.open();
-    expect(await client.notified('resume')).toEqual({ handle, id, epoch });
-    host.gate?.beginEpoch('another');
-    host.gate?.close();
-    host.gate?.open();
-    expect(await client.notified('resume')).not.toMatchObject({ epoch });
-  });
-
-  it('gets the answer to open before it hears of the handle', async () => {
-    const order: string[] = [];
-    const { connection } = client;
-    const send = connection.arrive.bind(connection);
-    connection.arrive = (data, fds) => {
-      order.push(data.toString().includes('"method"') ? 'notification' : 'answer');
-      send(data, fds);
-    };
-    await attach();
-    await client.notified('resume');
-    expect(order[0]).toBe('answer');
-  });
-
-  it('needs a descriptor that allows changes', async () => {
-    expect(await client.codeOf('open', { attach: { initiator } }, readOnlyDisk)).toBe(-32006);
-    expect(await client.codeOf('open', { attach: { initiator: 'me' } }, disk)).toBe(-32602);
-  });
-
-  it('is the only one to change anything', async () => {
-    await attach();
-    const other = await connect();
-    const handle = await open(other);
-    expect(await other.codeOf('register', { handle, newKey: '0x1' })).toBe(-32008);
-    expect(await other.codeOf('readKeys', { handle })).toBeUndefined();
-    expect(await other.codeOf('open', { attach: { initiator } }, disk)).toBe(-32008);
-    expect(await other.codeOf('quiesced', { handle, id: 1 })).toBe(-32010);
-    expect(await other.codeOf('conflictMet', { handle })).toBe(-32010);
-  });
-
-  it('leaves its place in order', async () => {
-    const handle = await attach();
-    await client.ask('close', { handle });
-    const other = await connect();
-    expect(await other.codeOf('open', { attach: { initiator } }, disk)).toBeUndefined();
-  });
-
-  it('comes back after its connection was lost, and is held until told', async () => {
-    await open(await connect());
-    await attach();
-    client.connection.close();
-    await ended[0];
-    client = await connect();
-    host.gate?.close();
-    const drained = host.gate?.drained(60_000);
-    expect(await drained).toBe(false);
-    const handle = await attach();
-    const { id } = await client.notified('quiesce');
-    const again = host.gate?.drained(60_000);
-    await client.ask('quiesced', { handle, id });
-    expect(await again).toBe(true);
-    expect(client.notifications.map(({ method }) => method)).not.toContain('resume');
-    host.gate?.open();
-    await client.notified('resume');
-  });
-
-  it('keeps its place from others while its process lives', async () => {
-    await open(await connect());
-    const serving = await connect(process.ppid);
-    await attach(serving);
-    serving.connection.close();
-    await ended[2];
-    expect(await client.codeOf('open', { attach: { initiator } }, disk)).toBe(-32008);
-    const handle = await open();
-    expect(await client.codeOf('register', { handle, newKey: '0x1' })).toBe(-32008);
-  });
-
-  it('is replaced when its process is gone, by the same initiator while it is registered', async () => {
-    await open(await connect());
-    const serving = await connect(2 ** 22 + 1);
-    await attach(serving);
-    serving.connection.close();
-    await ended[2];
-    host.isRegistered = true;
-    const another = { attach: { initiator: 'iqn.2026-11.test:vm2' } };
-    expect(await client.codeOf('open', another, disk)).toBe(-32008);
-    expect(await client.codeOf('open', { attach: { initiator } }, disk)).toBeUndefined();
-  });
-
-  it('gets unit attentions as they come, and in their place nobody', async () => {
-    const handle = await attach();
-    host.attention(registrationsPreempted);
-    expect(await client.notified('unitAttention')).toEqual({
-      handle,
-      senseKey: 6,
-      asc: 0x2a,
-      ascq: 5,
-    });
-    const other = await connect();
-    const theirs = await open(other);
-    host.attention(registrationsPreempted);
-    const cdb = persistentReserveIn('readKeys').cdb;
-    expect(await other.ask('scsi', { handle: theirs, cdb })).toMatchObject({
-      result: { status: 0 },
-    });
-  });
-
-  it('tells of a conflict that its data met', async () => {
-    const handle = await attach();
-    const met = new Promise<void>((resolve) => {
-      if (host.gate !== undefined) host.gate.onConflict = resolve;
-    });
-    await client.ask('conflictMet', { handle });
-    await met;
-  });
-});
-
 it('closes what it used when its connection ends in the middle of a command', async () => {
-  const handle = await open();
+  const handle = await prd.open(client);
   const slow = new Gate<void>();
   const unit = host.reservations;
   if (unit === undefined) throw new Error('not open');
@@ -429,7 +264,7 @@ it('closes what it used when its connection ends in the middle of a command', as
   await new Promise(setImmediate);
   expect(host.reservations).toBe(unit);
   slow.open();
-  await Promise.all(ended);
+  await Promise.all(prd.ended);
   expect(host.reservations).toBeUndefined();
   expect(await execute(ours, readKeys)).toMatchObject({ status: 'good' });
 });
