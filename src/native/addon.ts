@@ -152,7 +152,7 @@ export interface LogicalUnitOptions extends LogicalUnitPlace {
  * The gate between one nexus and one disk that every request for the medium passes: it is counted
  * as in flight and then looks at the position. Closed at first. Requests that wait at it end at once
  * by task management, when their disk is unplugged and when the connection or the attachment ends;
- * when their ring is stopped, after 5 s, with BUSY, or with an I/O error of virtio-blk.
+ * when the front end, stopping its rings, has waited 5 s in all (BUSY, or virtio-blk's I/O error).
  */
 export interface NativeFence {
   /** Has effect on every request that comes after. */
