@@ -10,12 +10,11 @@
 #include "core/scsi/scsi_controller.h"
 #include "disk_image.h"
 #include "input.h"
+#include "likely_buffer.h"
 #include "ring_harness.h"
 
 namespace holdfast::fuzz {
 namespace {
-
-constexpr uint64_t kBuffers = 0x2000;
 
 /// What one way of serving made of the requests.
 struct Outcome {
@@ -92,12 +91,8 @@ class Way {
 
   /// Neither the ring nor the tables: those differ by format.
   virtio::Descriptor buffer(Input& input) {
-    static constexpr uint32_t kLengths[] = {1, 16, 51, 108, 512, 4096, 12288, 65536};
     const auto choice = input.take<uint8_t>();
-    virtio::Descriptor descriptor{};
-    descriptor.length = kLengths[choice & 7];
-    descriptor.guestAddr = kBuffers + 512 * input.upTo(0x6f);
-    if (choice & 8) descriptor.flags |= virtio::Descriptor::kWrite;
+    virtio::Descriptor descriptor = likelyBuffer(input, choice, 112);
     if ((choice & 0xf0) == 0xf0) descriptor.length = input.upTo(0xffff);
     if ((choice & 0xf0) == 0xe0) descriptor.guestAddr |= uint64_t{1} << 40;
     if ((choice & 0xf0) == 0xd0) descriptor.length |= 1U << 31;

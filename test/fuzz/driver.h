@@ -3,6 +3,7 @@
 #include "chain_writer.h"
 #include "guest.h"
 #include "input.h"
+#include "likely_buffer.h"
 #include "ring_harness.h"
 
 namespace holdfast::fuzz {
@@ -38,8 +39,6 @@ class Driver {
   }
 
  private:
-  static constexpr uint64_t kBuffers = 0x2000;
-
   /// A request of up to eight parts, most of them as a driver would have them.
   void addChain(bool indirect) {
     virtio::Descriptor parts[8];
@@ -50,12 +49,8 @@ class Driver {
 
   /// With what the device will read there.
   virtio::Descriptor buffer() {
-    static constexpr uint32_t kLengths[] = {1, 16, 51, 108, 512, 4096, 12288, 65536};
     const auto choice = input_.take<uint8_t>();
-    virtio::Descriptor descriptor{};
-    descriptor.length = kLengths[choice & 7];
-    descriptor.guestAddr = kBuffers + 512 * input_.upTo(0xff);
-    if (choice & 8) descriptor.flags |= virtio::Descriptor::kWrite;
+    virtio::Descriptor descriptor = likelyBuffer(input_, choice, 256);
     if ((choice & 0xf0) == 0xf0) descriptor.length = input_.take<uint32_t>();
     if ((choice & 0xf0) == 0xe0) descriptor.guestAddr = input_.take<uint64_t>();
     if ((choice & 0xf0) == 0xd0) descriptor.flags = input_.take<uint16_t>();
