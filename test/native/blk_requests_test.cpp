@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "support/blk_fixture.h"
@@ -244,4 +246,47 @@ TEST_CASE("blk: without FLUSH the cache is write-through, with CONFIG_WCE the dr
   CHECK_FALSE(driver->hasFeature(VIRTIO_BLK_F_FLUSH));
   CHECK(*driver->write(0, pattern(512, 2)) == kOk);
   checkServes(*driver);
+}
+
+TEST_CASE("blk: header, ranges and descriptors are read once, whatever the driver does after") {
+  for (const bool packed : {false, true}) {
+    CAPTURE(packed);
+    const auto fence = std::make_shared<AccessFence>();
+    BlkFixture fixture({.fence = fence});
+    fence->set({.reads = true, .writes = true});
+    auto driver = fixture.driver({.packed = packed});
+    REQUIRE(*driver->write(16, std::vector<std::byte>(512, std::byte{9})) == kOk);
+    fence->set({.reads = true, .writes = true, .held = true});
+    auto write = driver->makeRequest(VIRTIO_BLK_T_OUT, 8, 512, false);
+    auto zero = driver->makeRequest(VIRTIO_BLK_T_WRITE_ZEROES, 0, 16, false);
+    REQUIRE(write.ok());
+    REQUIRE(zero.ok());
+    std::ranges::fill(driver->dataOf(*write), std::byte{7});
+    const virtio_blk_discard_write_zeroes range{.sector = 16, .num_sectors = 8, .flags = 0};
+    std::memcpy(driver->dataOf(*zero).data(), &range, sizeof range);
+    for (const auto& request : {*write, *zero})
+      REQUIRE(driver->queue(0)
+                  .ring()
+                  .add(std::array{request.header, request.data, request.status})
+                  .has_value());
+    driver->queue(0).publish();
+    std::vector<std::byte> id(20);
+    REQUIRE(driver->getId(id).ok());  // so both have begun
+
+    std::memset(driver->memory().hostAddr(write->header.guestAddr), 0xff, write->header.size);
+    std::memset(driver->memory().hostAddr(zero->header.guestAddr), 0xff, zero->header.size);
+    std::memset(driver->dataOf(*zero).data(), 0xff, sizeof range);
+    for (uint16_t i = 0; i < 16; ++i)
+      (packed ? driver->queue(0).packed().descriptor(i).guestAddr
+              : driver->queue(0).split().descriptor(i).guestAddr) = UINT64_MAX;
+    fence->set({.reads = true, .writes = true});
+    for (int i = 0; i < 2; ++i) REQUIRE(driver->queue(0).popWait().ok());
+    CHECK(driver->statusOf(*write) == kOk);
+    CHECK(driver->statusOf(*zero) == kOk);
+    std::vector<std::byte> data(512);
+    REQUIRE(*driver->read(8, data) == kOk);
+    CHECK(data == std::vector<std::byte>(512, std::byte{7}));
+    REQUIRE(*driver->read(16, data) == kOk);
+    CHECK(data == std::vector<std::byte>(512));
+  }
 }
