@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include "support/blk_fixture.h"
+#include "support/flush_request.h"
 #include "support/migrating_memory.h"
 
 using namespace holdfast;
@@ -17,11 +18,9 @@ constexpr uint8_t kOk = VIRTIO_BLK_S_OK;
 
 /// Puts a flush into the ring; returns its status byte.
 const std::byte* submitFlush(frontend::BlkDriver& driver) {
-  const auto request = driver.makeRequest(VIRTIO_BLK_T_FLUSH, 0, 0, false);
-  REQUIRE(request.ok());
-  REQUIRE(driver.queue(0).ring().add(std::vector{request->header, request->status}).has_value());
+  const auto request = test::addFlush(driver);
   driver.queue(0).publish();
-  return driver.memory().hostAddr(request->status.guestAddr);
+  return driver.memory().hostAddr(request.status.guestAddr);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "core/base/clock.h"
 #include "core/blk/blk_device.h"
 #include "support/blk_fixture.h"
+#include "support/flush_request.h"
 #include "support/scsi_cdbs.h"
 #include "support/scsi_fixture.h"
 
@@ -143,13 +144,9 @@ class HeldRings {
 
   /// Sends a flush that has begun, and is held, when this returns.
   void hold(uint16_t queue) {
-    const auto request = driver_->makeRequest(VIRTIO_BLK_T_FLUSH, 0, 0, false);
-    REQUIRE(request.ok());
-    requests_[queue] = *request;
-    const frontend::Buffer chain[] = {request->header, request->status};
     while (driver_->queue(queue).ring().pop()) {  // what a stop before has ended
     }
-    REQUIRE(driver_->queue(queue).ring().add(chain).has_value());
+    requests_[queue] = test::addFlush(*driver_, queue);
     driver_->queue(queue).publish();
     std::vector<std::byte> id(20);
     REQUIRE(driver_->getId(id, queue).ok());

@@ -9,6 +9,7 @@
 
 #include "session_fixture.h"
 #include "support/blk_fixture.h"
+#include "support/flush_request.h"
 #include "support/scsi_cdbs.h"
 #include "support/scsi_fixture.h"
 #include "support/stuck_write.h"
@@ -147,8 +148,7 @@ TEST_CASE("takeover, blk: nothing is served at a standstill, and nothing read") 
   BlkFixture fixture;
   auto driver = fixture.driver();
   const AttachmentState state = standStill(fixture);
-  auto request = driver->makeRequest(VIRTIO_BLK_T_FLUSH, 0, 0, false);
-  REQUIRE(driver->queue(0).ring().add(std::array{request->header, request->status}).has_value());
+  test::addFlush(*driver);
   driver->queue(0).publish();
   driver->queue(0).kick();
   CHECK(driver->queue(0).waitUsed(std::chrono::milliseconds(50)).error().code == ETIMEDOUT);
@@ -168,10 +168,7 @@ TEST_CASE(
     REQUIRE(driver->connection().setVringKick(0, kicked.get()).ok());
     const uint64_t one = 1;
     const auto flush = [&] {
-      const auto request = driver->makeRequest(VIRTIO_BLK_T_FLUSH, 0, 0, false);
-      REQUIRE(request.ok());
-      REQUIRE(
-          driver->queue(0).ring().add(std::array{request->header, request->status}).has_value());
+      test::addFlush(*driver);
       (void)driver->queue(0).ring().publish();
       REQUIRE(::write(kick.get(), &one, sizeof one) == sizeof one);
       REQUIRE(driver->queue(0).popWait().ok());
@@ -280,12 +277,11 @@ TEST_CASE("takeover: it can be stopped at a standstill, and then nothing more is
   BlkFixture fixture;
   auto driver = fixture.driver();
   const AttachmentState state = standStill(fixture);
-  auto request = driver->makeRequest(VIRTIO_BLK_T_FLUSH, 0, 0, false);
-  REQUIRE(driver->queue(0).ring().add(std::array{request->header, request->status}).has_value());
+  const auto request = test::addFlush(*driver);
   driver->queue(0).publish();
   fixture.attachment().requestStop();
   fixture.waitForEvent(Kind::kEnded);
-  CHECK(driver->statusOf(*request) == frontend::BlkDriver::kNoStatus);
+  CHECK(driver->statusOf(request) == frontend::BlkDriver::kNoStatus);
 }
 
 TEST_CASE("takeover, hostile: what is told is checked as what a front end says") {
