@@ -5,6 +5,7 @@ import { good } from '../../../src/pr/outcome.js';
 import { reservationsPreempted, registrationsPreempted } from '../../../src/pr/sense.js';
 import type { HostUnit } from '../../../src/unit/host-unit.js';
 import { decodeDeparture, encodeDeparture } from '../../../src/unit/departure.js';
+import { Deferred } from '../../../src/util/deferred.js';
 import { MovableUnit } from '../../../src/unit/movable-unit.js';
 import { readKeys } from '../emulated/support/commands.js';
 import { nexusNamed } from '../emulated/support/reservations.js';
@@ -117,12 +118,12 @@ it('stays where it is if it can not leave', async () => {
 it('is kept as soon as that can be, also where it is still leaving', async () => {
   const host = new Host();
   const unit = await MovableUnit.here(host.options);
-  let leave = (_: JournalEntry): void => undefined;
-  host.leaves = () => new Promise((resolve) => (leave = resolve));
+  const gone = new Deferred<JournalEntry>();
+  host.leaves = () => gone.promise;
   const left = unit.leave();
   host.refuses = true;
   const kept = unit.keep();
-  leave(entry(1n));
+  gone.resolve(entry(1n));
   await left;
   await expect.poll(() => host.troubles.length).toBeGreaterThan(0);
   host.refuses = false;
