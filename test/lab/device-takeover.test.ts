@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 
 import { writeExclusiveRegistrantsOnly as type } from '../support/persistent-reservations.js';
+import { startMilliseconds } from './support/lab-machine.js';
 import { labSetups } from './support/lab-setup.js';
 import { asOther, registered, targetState } from './support/reservations.js';
 import { ScriptedGuest } from './support/scripted-guest.js';
@@ -12,7 +13,6 @@ const options = `--device scsi --scsi-config --pr device --blk-file $map --socke
   --initiator-name iqn.2026-11.org.example:node1 --control-socket control.sock`;
 const next = `spawn next $as_holdfast node /opt/holdfast/dist/cli/main.js serve ${options} --takeover`;
 const patience = { timeout: 1_800_000 };
-const startMilliseconds = 300_000;
 
 describeOnKernels(
   'a takeover with reservations of the device',

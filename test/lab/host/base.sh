@@ -37,9 +37,10 @@ running() {
   grep -q '^State:.[^Z]' "/proc/$(cat "$logs/$1.pid")/status" 2>/dev/null
 }
 
-# logged NAME 'TEXT': waits until what spawn started has said so; fails with its log if it ends first.
+# logged NAME 'TEXT' [SECONDS]: waits until what spawn started has said so; fails with its log if it
+# ends first, or says nothing of it in time.
 logged() {
-  if wait_for "grep -qF '$2' $logs/$1.log || ! running $1" && grep -qF "$2" "$logs/$1.log"; then
+  if wait_for "grep -qF '$2' $logs/$1.log || ! running $1" "${3:-120}" && grep -qF "$2" "$logs/$1.log"; then
     return
   fi
   cat "$logs/$1.log"

@@ -17,13 +17,16 @@ offer_to_holdfast() {
   udevadm control --reload
 }
 
+# What Node.js may take to start, emulated, on a machine that has other things to do; seconds.
+start_seconds=300
+
 # serve ARGUMENT...: holdfast serve, within /run/holdfast; returns when it serves.
 serve() {
   install -d -o holdfast -g holdfast /run/holdfast /var/lib/holdfast
   cd /run/holdfast || return 1
   # shellcheck disable=SC2086  # a command's words
   spawn serve $as_holdfast node /opt/holdfast/dist/cli/main.js serve "$@"
-  logged serve serving
+  logged serve serving $start_seconds
 }
 
 # boot_guest NUMBER SOCKET: a guest of user-mode Linux whose SCSI controller is served at SOCKET. Its

@@ -17,6 +17,9 @@ const monitor = firstAgent + agentCount;
 const firstGuest = monitor + 1;
 const sockets = agentCount + 1 + guestCount;
 
+/** For scripts that wait until a program of Node.js has started, which is emulated. */
+export const startMilliseconds = 300_000;
+
 export interface LabMachineOptions {
   kernel: LabKernel;
   /** Directory of the run, for its log, its transcript and the network's socket. */

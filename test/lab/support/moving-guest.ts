@@ -5,13 +5,11 @@ import { expect } from 'vitest';
 
 import { checkout } from '../../support/images.js';
 import { writeExclusiveRegistrantsOnly as type } from '../../support/persistent-reservations.js';
-import { type LabMachine } from './lab-machine.js';
+import { type LabMachine, startMilliseconds } from './lab-machine.js';
 import { asOther, registered } from './reservations.js';
 import { ScriptedGuest } from './scripted-guest.js';
 import { guestKey as key } from './served-map.js';
 
-/** Of Node.js, emulated, on a machine that has other things to do; milliseconds. */
-const startMilliseconds = 300_000;
 const address = '10.0.0.1:7000';
 const control = '/run/holdfast/control.sock';
 

@@ -1,5 +1,5 @@
 /** `holdfast prd` in a lab machine. */
-import { type LabMachine } from './lab-machine.js';
+import { type LabMachine, startMilliseconds } from './lab-machine.js';
 
 export interface PrdOptions {
   prHelperSocket?: string;
@@ -17,11 +17,14 @@ export async function startPrd(host: LabMachine, options: PrdOptions): Promise<v
     prHelperSocket === undefined ? '' : `--pr-helper-socket-path ${prHelperSocket}`,
     socket === undefined ? '' : `--socket-path ${socket}`,
   ];
-  await host.run(`
+  await host.run(
+    `
     install -d -o holdfast -g holdfast /run/holdfast
     install -d -m 1777 /run/lock/holdfast
     cd /run/holdfast
     spawn prd ${as} node /opt/holdfast/dist/cli/main.js prd ${more} --socket-mode 0666 \\
       ${sockets.join(' ')} --state-directory state --runtime-directory run
-    logged prd serving`);
+    logged prd serving $start_seconds`,
+    startMilliseconds,
+  );
 }

@@ -1,8 +1,5 @@
-import { type LabMachine } from './lab-machine.js';
+import { type LabMachine, startMilliseconds } from './lab-machine.js';
 import { ScriptedGuest } from './scripted-guest.js';
-
-/** Of Node.js, emulated, on a machine that has other things to do. */
-const startMilliseconds = 300_000;
 
 /** Serves the lab's map with the device's own reservations, without privileges. */
 export async function serveMap(machine: LabMachine, keeper = 'device'): Promise<void> {
