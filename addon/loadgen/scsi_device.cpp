@@ -59,25 +59,14 @@ Result<std::unique_ptr<Device>> ScsiDevice::connect(const std::string& socketPat
   auto started = ScsiDriver::openAndStart(socketPath, driver);
   if (!started) return started.error();
   std::unique_ptr<ScsiDevice> device(new ScsiDevice(std::move(*started)));
-  if (Status taken = device->takeAttentions(); !taken) return taken.error();
   if (Status learnt = device->learn(); !learnt) return learnt.error();
   return std::unique_ptr<Device>(std::move(device));
 }
 
-Status ScsiDevice::takeAttentions() {
-  const std::array<uint8_t, 6> cdb{kTestUnitReady};
-  for (unsigned i = 0; i < kAttentionsMax; ++i) {
-    const Result<ScsiResult> result = driver_->execute(kLun, cdb);
-    if (!result) return result.error();
-    if (isGood(*result)) return {};
-    const bool attention =
-        result->status == kCheckCondition && result->senseCode() >> 16 == kUnitAttention;
-    if (!attention) return Error{EIO, "LUN 0 is not ready: " + describe(*result)};
-  }
-  return Error{EIO, "LUN 0 has unit attentions without end"};
-}
-
 Status ScsiDevice::learn() {
+  const std::array<uint8_t, 6> testUnitReady{kTestUnitReady};
+  if (Status ready = execute(testUnitReady, {}); !ready) return ready;
+
   std::array<std::byte, 32> capacity{};
   std::array<uint8_t, 16> readCapacity{kServiceActionIn16, kReadCapacity16};
   readCapacity[13] = capacity.size();
@@ -94,12 +83,19 @@ Status ScsiDevice::learn() {
 }
 
 Status ScsiDevice::execute(std::span<const uint8_t> cdb, std::span<std::byte> in) {
-  const Result<ScsiResult> result = driver_->execute(kLun, cdb, {}, in);
-  if (!result) return result.error();
-  if (isGood(*result)) return {};
-  char opcode[8];
-  std::snprintf(opcode, sizeof opcode, "%02xh", cdb[0]);
-  return Error{EIO, "LUN 0 refused command " + std::string(opcode) + ": " + describe(*result)};
+  // The guest before may have left one of its own after that of power on.
+  for (unsigned i = 0; i < kAttentionsMax; ++i) {
+    const Result<ScsiResult> result = driver_->execute(kLun, cdb, {}, in);
+    if (!result) return result.error();
+    if (isGood(*result)) return {};
+    const bool attention =
+        result->status == kCheckCondition && result->senseCode() >> 16 == kUnitAttention;
+    if (attention) continue;
+    char opcode[8];
+    std::snprintf(opcode, sizeof opcode, "%02xh", cdb[0]);
+    return Error{EIO, "LUN 0 refused command " + std::string(opcode) + ": " + describe(*result)};
+  }
+  return Error{EIO, "LUN 0 has unit attentions without end"};
 }
 
 void ScsiDevice::prepare(std::byte* header, std::byte* answer, bool read, uint64_t offset,

@@ -27,9 +27,8 @@ class ScsiDevice final : public Device {
  private:
   explicit ScsiDevice(std::unique_ptr<frontend::ScsiDriver> driver) : driver_(std::move(driver)) {}
 
-  Status takeAttentions();
   Status learn();
-  /// Error where it doesn't end with GOOD.
+  /// Again after each unit attention. Error where it doesn't end with GOOD.
   Status execute(std::span<const uint8_t> cdb, std::span<std::byte> in);
 
   std::unique_ptr<frontend::ScsiDriver> driver_;

@@ -258,8 +258,9 @@ export class ServedDisk {
 
   /** The guest's connection ended or it sent I_T NEXUS RESET. */
   async nexusLost(nexus: Nexus): Promise<void> {
-    await this.#reservations.nexusLost(nexus);
+    // At once: the next front end's first commands are to meet it.
     this.unit.nexusLost(nexus);
+    await this.#reservations.nexusLost(nexus);
   }
 
   /** LOGICAL UNIT RESET. */

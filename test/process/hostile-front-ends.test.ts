@@ -10,11 +10,11 @@ import { ServeProcess } from '../support/serve-process.js';
 const minute = 60_000;
 const MiB = 2 ** 20;
 const hostile = fileURLToPath(new URL('../../build/release/holdfast-hostile', import.meta.url));
-/** To each of two devices; V8's heap and the queue workers are there after the first few. */
-const warmUp = 500;
+/** To each of two devices: V8's heap takes some thousand events to find its size. */
+const warmUp = 2000;
 const connections = rounds(10_000, 2000) / 2;
-/** What the allocators may keep, KiB; a leak of 4 KiB a connection would be 8000 in CI's rounds. */
-const growthMaxKib = 4096;
+/** What the allocators may keep: less than a page a connection, which would be a leak. */
+const growthMaxKib = 3.5 * 2 * connections;
 /** V8 maps and unmaps its heap as it likes; one mapping in 20 connections would be 100. */
 const mapsGrowthMax = 50;
 
