@@ -67,13 +67,13 @@ export class DeviceDiskReservations extends OwnReservations implements DiskReser
     await this.unit.leave();
   }
 
-  async takeOver(stop: AbortSignal): Promise<void> {
+  takeOver(stop: AbortSignal): Promise<boolean> {
     if (!this.unit.isDelivered) {
       this.#log.warn(
         `the guest waits for the reservations of ${this.#path}: holdfast pr migrate brings them from the host before`,
       );
     }
-    await this.unit.goOn(stop);
+    return this.unit.goOn(stop);
   }
 
   surrender(): Promise<string> {

@@ -48,10 +48,10 @@ export interface DiskReservations {
   handOver(): Promise<void>;
   /**
    * Goes on where the process before let go of them; they may have to be carried here first.
-   * @param stop aborted while they are awaited: nothing has changed
+   * @returns false if `stop` was aborted before they had come; nothing has changed then
    * @throws if that isn't possible; nothing has changed then
    */
-  takeOver(stop: AbortSignal): Promise<void>;
+  takeOver(stop: AbortSignal): Promise<boolean>;
   /**
    * Leaves them to the process that goes on in this one's place, while nothing of a guest is in
    * flight; nothing changes them until `keep`.

@@ -85,8 +85,9 @@ export class EmulatedDiskReservations implements DiskReservations {
     if (this.actions.size > 0) await this.unit.handOver();
   }
 
-  async takeOver(): Promise<void> {
+  async takeOver(): Promise<boolean> {
     if (this.actions.size > 0) await this.unit.takeOver();
+    return true;
   }
 
   async surrender(): Promise<string> {

@@ -175,8 +175,7 @@ export class ServedDisk {
     if (this.#ours || !(await awaitWriterLock(this.#image, this.#log, stop))) return;
     try {
       refuseClaimedDevice(this.#image);
-      await this.#reservations.takeOver(stop);
-      if (stop.aborted) {
+      if (!(await this.#reservations.takeOver(stop))) {
         releaseWriterLock(this.#image);
         return;
       }

@@ -144,12 +144,14 @@ export class MovableUnit implements LogicalUnitReservations {
   /**
    * The guest goes on here: with what was delivered, and waits for that; or with what was left here
    * last, if nothing else was announced since.
-   * @param stop aborted: nothing has changed
+   * @returns false if `stop` was aborted while that was awaited
    * @throws what `open` throws, and nothing has changed
    */
-  async goOn(stop: AbortSignal): Promise<void> {
+  async goOn(stop: AbortSignal): Promise<boolean> {
     const text = await Promise.race([this.#departure.promise, aborted(stop)]);
-    if (text !== undefined) await this.inherit(text);
+    if (text === undefined) return false;
+    await this.inherit(text);
+    return true;
   }
 
   /**

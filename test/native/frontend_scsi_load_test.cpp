@@ -160,7 +160,7 @@ TEST_CASE("scsi load: what the disk can't do is refused before any request") {
     return report.error().message;
   };
   CHECK(message({checkCondition(2, 0x3a)}) ==
-        "LUN 0 is not ready: response 0, status 02h, sense 023a00h, residual 0");
+        "LUN 0 refused command 00h: response 0, status 02h, sense 023a00h, residual 0");
   CHECK(message({{}, checkCondition(5, 0x20)}) ==
         "LUN 0 refused command 9eh: response 0, status 02h, sense 052000h, residual 32");
   CHECK(message({{}, capacity(4 << 20, 8192), modes(false)}) ==

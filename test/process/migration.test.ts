@@ -1,5 +1,5 @@
 /** A guest moves between two servers of one image: two processes, never two writers. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { controlOf } from '../support/control.js';
@@ -232,12 +232,16 @@ interface Trace {
   writes: number[];
 }
 
-/** strace's view of the lock byte 201 ("nobody else may write") and of writes by the sync engine. */
-function traceOf(path: string): Trace {
+/**
+ * strace's view of the lock byte 201 ("nobody else may write") and of writes by the sync engine, from
+ * a file for each thread: in one, calls of several threads would be cut in two.
+ */
+function traceOf(folder: string): Trace {
   const trace: Trace = { held: [], writes: [] };
   let from: number | undefined;
-  for (const line of readFileSync(path, 'utf8').split('\n')) {
-    const time = Number(/^\d+ +(\d+\.\d+) /.exec(line)?.[1]);
+  const files = readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8'));
+  for (const line of files.join('').split('\n').sort()) {
+    const time = Number(/^(\d+\.\d+) /.exec(line)?.[1]);
     if (line.includes('pwritev2(')) trace.writes.push(time);
     if (!line.includes('l_start=201')) continue;
     if (line.includes('F_OFD_SETLK, {l_type=F_RDLCK') && line.includes(' = 0')) from = time;
@@ -251,11 +255,10 @@ function traceOf(path: string): Trace {
 
 it('a trace of lock and writes shows never two writers', async () => {
   const image = scratchImage(MiB);
-  const folder = scratchFolder();
-  const traces = ['source', 'destination'].map((name) => join(folder, name));
+  const traces = [scratchFolder(), scratchFolder()];
   const [sourceTrace = '', destinationTrace = ''] = traces;
   const traced = (trace: string) => [
-    ...['strace', '-D', '-f', '-ttt', '-o', trace, '-e', 'trace=pwritev2,fcntl'],
+    ...['strace', '-D', '-ff', '-ttt', '-o', join(trace, 'thread'), '-e', 'trace=pwritev2,fcntl'],
   ];
   const sync = ['--io-engine', 'sync'];
   const hosts = {

@@ -79,7 +79,7 @@ it('waits for what the process before has left, and goes on with it', async () =
   expect([source.open, destination.open]).toEqual([0, 0]);
   expect(await here.left).toBe(text);
   there.deliver(text);
-  await running;
+  expect(await running).toBe(true);
   expect(destination.opened).toEqual([entry(1n)]);
   expect(there.unitAttentions().conditions).toEqual([registrationsPreempted]);
   expect(await there.execute(guest, readKeys)).toEqual(good);
@@ -98,7 +98,7 @@ it('goes on with what it left itself, unless something else was announced', asyn
   const stop = new AbortController();
   const waiting = unit.goOn(stop.signal);
   stop.abort();
-  await waiting;
+  expect(await waiting).toBe(false);
   expect(host.open).toBe(0);
   unit.deliver(encodeDeparture({ journal: entry(2n), attentions: [] }));
   unit.deliver(encodeDeparture({ journal: entry(3n), attentions: [] }));
