@@ -9,14 +9,8 @@ import { nextPath } from './attempts.js';
 import type { JournalEntry } from './journal.js';
 import type { OwnNexuses, PathId } from './own-nexuses.js';
 import { preemptCommand } from './registration-commands.js';
-import {
-  isForeign,
-  isHeldByAll,
-  ownHolders,
-  type Situation,
-  typeToKeep,
-  usableWith,
-} from './situation.js';
+import { witnesses } from './repair.js';
+import { isForeign, isHeldByAll, ownHolders, type Situation, typeToKeep } from './situation.js';
 import { type Move, type Progress, send } from './step.js';
 
 const hostBefore = 'host-before:';
@@ -63,10 +57,8 @@ export function drawMove(
 ): Move | undefined {
   const isElsewhere = ownHolders(situation).some(({ id }) => id.startsWith(hostBefore));
   if (!isElsewhere || isHeldByAll(situation.view) || isForeign(situation, key)) return undefined;
-  const proven = usableWith(situation, key).filter(
-    ({ id, nexusId }) => nexusId !== undefined && !situation.unconfirmed.has(id),
-  );
-  const path = nextPath(progress, proven, 'preempt');
+  const usable = witnesses(situation, key).filter((path) => path.usable);
+  const path = nextPath(progress, usable, 'preempt');
   if (path === undefined) return undefined;
   const command = preemptCommand(key, key, typeToKeep(situation.view));
   return send([{ pathId: path.id, command }], 'drained');
