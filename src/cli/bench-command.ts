@@ -7,7 +7,7 @@ import { benchCases, casesByName, type BenchCase } from '../bench/cases.js';
 import { renderPlot } from '../bench/plot.js';
 import { cpuPerIo } from '../bench/results.js';
 import { renderCase } from '../bench/table.js';
-import { Failure } from '../util/failure.js';
+import { endWithFailure } from './end-with.js';
 import { integerBetween } from './option-values.js';
 
 /** What commander makes of the options. */
@@ -90,9 +90,7 @@ async function run(args: BenchArguments): Promise<void> {
     if (args.svg !== undefined) writeFileSync(args.svg, renderPlot(report));
   } catch (error) {
     if (abort.signal.aborted) process.exit(interrupted);
-    if (!(error instanceof Failure)) throw error;
-    console.error(`holdfast bench: ${error.message}`);
-    process.exit(error.exitCode);
+    endWithFailure('bench', error);
   } finally {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   }

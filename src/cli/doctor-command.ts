@@ -3,7 +3,8 @@ import { Command } from 'commander';
 import { examine, isUnwell } from '../doctor/doctor.js';
 import { examinationsText } from '../doctor/text.js';
 import { thisHost } from '../doctor/this-host.js';
-import { ExitCode, Failure } from '../util/failure.js';
+import { ExitCode } from '../util/failure.js';
+import { endWithFailure } from './end-with.js';
 
 interface DoctorArguments {
   json?: true;
@@ -23,8 +24,6 @@ async function run(device: string | undefined, { json }: DoctorArguments): Promi
     console.log(json === true ? JSON.stringify(examinations) : examinationsText(examinations));
     process.exit(isUnwell(examinations) ? ExitCode.unwell : ExitCode.ok);
   } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    console.error(`holdfast doctor: ${error.message}`);
-    process.exit(error.exitCode);
+    endWithFailure('doctor', error);
   }
 }

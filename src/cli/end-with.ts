@@ -17,3 +17,14 @@ export async function endWith(log: Logger, serve: () => Promise<ExitCode>): Prom
     process.exit(error.exitCode);
   }
 }
+
+/**
+ * Ends a command that serves nothing with what it says of a failure.
+ * @param command as the user called it, `holdfast` left out
+ * @throws `error` if it is no Failure
+ */
+export function endWithFailure(command: string, error: unknown): never {
+  if (!(error instanceof Failure)) throw error;
+  console.error(`holdfast ${command}: ${error.message}`);
+  process.exit(error.exitCode);
+}

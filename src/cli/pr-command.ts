@@ -5,6 +5,7 @@ import type { PrCommandJson, PrOutcomeJson } from '../control/reservation-json.j
 import { administrator } from '../library/open-device.js';
 import { reservationTypes, type ReservationType } from '../pr/reservation.js';
 import { ExitCode, Failure } from '../util/failure.js';
+import { endWithFailure } from './end-with.js';
 import { initiatorName, stateDirectoryOption } from './option-values.js';
 import { migrateCommand } from './pr-migrate.js';
 import { executeOnDevice } from './pr-on-device.js';
@@ -123,9 +124,7 @@ async function run(
     const outcome = await outcomeOf(device, args, command);
     process.exitCode = outcome === 'good' ? ExitCode.ok : ExitCode.refused;
   } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    console.error(`holdfast pr: ${error.message}`);
-    process.exit(error.exitCode);
+    endWithFailure('pr', error);
   }
 }
 

@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import * as v from 'valibot';
 import { ControlClient } from '../control/control-client.js';
 import { ExitCode, Failure } from '../util/failure.js';
+import { endWithFailure } from './end-with.js';
 
 interface MigrateArguments {
   from: string;
@@ -33,9 +34,7 @@ export function migrateCommand(): Command {
       try {
         await migrate(args);
       } catch (error) {
-        if (!(error instanceof Failure)) throw error;
-        console.error(`holdfast pr migrate: ${error.message}`);
-        process.exit(error.exitCode);
+        endWithFailure('pr migrate', error);
       }
     });
 }
