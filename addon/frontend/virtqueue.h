@@ -22,6 +22,9 @@ class Virtqueue {
     bool packed = false;      // RING_PACKED is negotiated
   };
 
+  /// How long a request may take: what Linux gives a SCSI command (SD_TIMEOUT).
+  static constexpr std::chrono::milliseconds kRequestTimeout{30'000};
+
   /// Allocates the ring in `memory` and makes the eventfds. Errors: see SplitRing::create.
   static Result<Virtqueue> create(GuestMemory& memory, uint16_t index, const Options& options);
 
@@ -50,7 +53,7 @@ class Virtqueue {
   /// interrupt armed. Error: ETIMEDOUT.
   Status waitUsed(std::chrono::milliseconds timeout);
   /// The next used element, waiting for it. Error: ETIMEDOUT.
-  Result<Used> popWait(std::chrono::milliseconds timeout = MessageSocket::kDefaultTimeout);
+  Result<Used> popWait(std::chrono::milliseconds timeout = kRequestTimeout);
 
  private:
   VringAddresses addresses(bool logged) const;
