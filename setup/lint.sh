@@ -6,4 +6,5 @@ cd "$(dirname "$0")/.."
 node node_modules/typescript/bin/tsc -p test
 node_modules/.bin/eslint .
 node_modules/.bin/prettier --check --log-level warn .
-find addon test/native test/sessions -name '*.h' -o -name '*.cpp' | xargs clang-format-19 --dry-run --Werror
+find addon test \( -name '*.h' -o -name '*.cpp' \) -print0 |
+  xargs -0 clang-format-19 --dry-run --Werror
