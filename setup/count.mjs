@@ -37,9 +37,10 @@ function doctestResult() {
 
 const { counts, failures } = kind === 'vitest' ? vitestResult() : doctestResult();
 const [passed, failed, skipped] = counts;
-console.log(passed, status === '0' ? failed : Math.max(failed, 1), skipped);
 if (status !== '0') {
   for (const failure of failures) {
     appendFileSync(failuresFile, `${failure.trim().split('\n').slice(0, linesMax).join('\n')}\n\n`);
   }
 }
+// Last: whoever reads this line doesn't wait for the end of the process.
+console.log(passed, status === '0' ? failed : Math.max(failed, 1), skipped);

@@ -2,7 +2,6 @@
 import { expect, test } from 'vitest';
 
 import { writeExclusiveRegistrantsOnly as type } from '../support/persistent-reservations.js';
-import { startMilliseconds } from './support/lab-machine.js';
 import { labSetups } from './support/lab-setup.js';
 import { asOther, registered, targetState } from './support/reservations.js';
 import { ScriptedGuest } from './support/scripted-guest.js';
@@ -19,7 +18,7 @@ describeOnKernels(
   labSetups.loop,
   (lab) => {
     async function reserved(): Promise<ScriptedGuest> {
-      await lab.host.run(`serve ${options}`, startMilliseconds);
+      await lab.host.run(`serve ${options}`);
       const guest = await ScriptedGuest.attach(lab.host);
       expect(await guest.insist({ action: 'register', newKey: key })).toBe('good');
       expect(await guest.insist({ action: 'reserve', key, type })).toBe('good');
@@ -48,7 +47,7 @@ describeOnKernels(
       const { host } = lab;
       const guest = await reserved();
       const stop = writing(guest);
-      await host.run(`cd /run/holdfast; ${next}; logged next 'taken over'`, startMilliseconds);
+      await host.run(`cd /run/holdfast; ${next}; logged next 'taken over'`);
       await host.run("wait_for '! running serve'");
       expect(await stop()).toEqual(new Set(['good']));
       console.log(await host.run('grep -o "pauseMilliseconds[^,]*" $logs/serve.log'));
@@ -78,7 +77,6 @@ describeOnKernels(
         logged serve 'is to take over'
         kill -9 $(cat $logs/next.pid)
         logged serve 'going on here'`,
-        startMilliseconds,
       );
       expect(await stop()).toEqual(new Set(['good']));
       expect(await guest.insist({ action: 'release', key, type })).toBe('good');

@@ -17,8 +17,8 @@ const monitor = firstAgent + agentCount;
 const firstGuest = monitor + 1;
 const sockets = agentCount + 1 + guestCount;
 
-/** For scripts that wait until a program of Node.js has started, which is emulated. */
-export const startMilliseconds = 300_000;
+/** For a script: it may wait until a program of Node.js has started, which is emulated. */
+const scriptMilliseconds = 330_000;
 
 export interface LabMachineOptions {
   kernel: LabKernel;
@@ -76,7 +76,7 @@ export class LabMachine extends GuestProcess {
    * @throws Error with that in the message if it ends with another code than 0, or not in time; it
    *   goes on running then, and the next script doesn't wait for it
    */
-  override async run(script: string, timeoutMs = 120_000): Promise<string> {
+  override async run(script: string, timeoutMs = scriptMilliseconds): Promise<string> {
     const agent = this.#idleAgent();
     const start = performance.now();
     let result = '';

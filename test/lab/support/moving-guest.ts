@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 
 import { checkout } from '../../support/images.js';
 import { writeExclusiveRegistrantsOnly as type } from '../../support/persistent-reservations.js';
-import { type LabMachine, startMilliseconds } from './lab-machine.js';
+import { type LabMachine } from './lab-machine.js';
 import { asOther, registered } from './reservations.js';
 import { ScriptedGuest } from './scripted-guest.js';
 import { guestKey as key } from './served-map.js';
@@ -30,7 +30,6 @@ export class Side {
       `serve --device scsi --scsi-config --pr device --blk-file $map ${more.join(' ')} \\
       --initiator-name iqn.2026-11.org.example:moving --socket-path guest.sock \\
       --control-socket ${control}`,
-      startMilliseconds,
     );
   }
 
@@ -44,7 +43,6 @@ export class Side {
     await this.machine.run(
       `spawn migrate node /opt/holdfast/dist/cli/main.js pr migrate --from ${this.other} --to ${control}
       logged migrate waiting`,
-      startMilliseconds,
     );
   }
 
@@ -64,7 +62,6 @@ export async function sides(host: LabMachine, peer: LabMachine): Promise<[Side, 
     await machine.write('/run/forward.mjs', script);
     await machine.run(
       `spawn ${name} node /run/forward.mjs ${from} ${to}; logged ${name} forwarding`,
-      startMilliseconds,
     );
   };
   await forward(host, 'offer', address, control);

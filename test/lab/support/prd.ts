@@ -1,5 +1,5 @@
 /** `holdfast prd` in a lab machine. */
-import { type LabMachine, startMilliseconds } from './lab-machine.js';
+import { type LabMachine } from './lab-machine.js';
 
 export interface PrdOptions {
   prHelperSocket?: string;
@@ -25,6 +25,5 @@ export async function startPrd(host: LabMachine, options: PrdOptions): Promise<v
     spawn prd ${as} node /opt/holdfast/dist/cli/main.js prd ${more} --socket-mode 0666 \\
       ${sockets.join(' ')} --state-directory state --runtime-directory run
     logged prd serving $start_seconds`,
-    startMilliseconds,
   );
 }

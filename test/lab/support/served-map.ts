@@ -1,4 +1,4 @@
-import { type LabMachine, startMilliseconds } from './lab-machine.js';
+import { type LabMachine } from './lab-machine.js';
 import { ScriptedGuest } from './scripted-guest.js';
 
 /** Serves the lab's map with the device's own reservations, without privileges. */
@@ -6,7 +6,6 @@ export async function serveMap(machine: LabMachine, keeper = 'device'): Promise<
   await machine.run(
     `serve --device scsi --scsi-config --pr ${keeper} --blk-file $map \\
     --initiator-name iqn.2026-11.org.example:node1 --socket-path guest.sock`,
-    startMilliseconds,
   );
 }
 
