@@ -20,6 +20,56 @@ const tries = 40;
 
 export const soon = () => performance.now() + 10_000;
 
+export const register = (prkey, serviceActionKey) => ({
+  action: 'register',
+  prkey,
+  serviceActionKey,
+  aptpl: false,
+  allTgPt: false,
+  specIPt: undefined,
+});
+
+/** The host's paths; `around` is called for each command, and sends it by calling `execute`. */
+export class WatchedPaths extends EventTarget {
+  #source;
+  #watched = new Map();
+  #around;
+
+  constructor(source, around) {
+    super();
+    this.#source = source;
+    this.#around = around;
+    source.addEventListener('change', () => this.dispatchEvent(new Event('change')));
+  }
+
+  get name() {
+    return this.#source.name;
+  }
+
+  paths() {
+    return this.#source
+      .paths()
+      .map((path) => ({ ...path, transport: this.#watch(path.transport) }));
+  }
+
+  #watch(transport) {
+    let watched = this.#watched.get(transport);
+    if (watched === undefined) {
+      watched = {
+        name: transport.name,
+        limits: transport.limits,
+        probe: (deadline) => transport.probe(deadline),
+        identify: (deadline) => transport.identify(deadline),
+        close: () => transport.close(),
+        execute: (command, deadline) =>
+          this.#around(command, () => transport.execute(command, deadline)),
+      };
+      this.#watched.set(transport, watched);
+    }
+    return watched;
+  }
+}
+
 /** The gate of a guest whose data is nowhere. */
 export function openGate() {
   const gate = {

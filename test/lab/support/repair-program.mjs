@@ -4,19 +4,25 @@
 // of JSON for each repair.
 import { mkdtempSync } from 'node:fs';
 
-import { insist, openDisk, openGate, openReservations } from './map-reservations.mjs';
+import {
+  insist,
+  openDisk,
+  openGate,
+  openReservations,
+  register,
+  WatchedPaths,
+} from './map-reservations.mjs';
 
 const [, , map, otherName, count] = process.argv;
 const guestKey = 0xa1n;
 const otherKey = 0xf1n;
 const wero = { scope: 'logical-unit', type: 'write-exclusive-registrants-only' };
-const flags = { aptpl: false, allTgPt: false, specIPt: undefined };
-const register = (prkey, serviceActionKey) => ({
-  action: 'register',
-  prkey,
-  serviceActionKey,
-  ...flags,
-});
+const takeOver = {
+  action: 'register-and-ignore-existing-key',
+  aptpl: false,
+  allTgPt: false,
+  specIPt: undefined,
+};
 
 /** What stands before the nth step that is sent while it is armed. */
 class Injection {
@@ -39,53 +45,6 @@ class Injection {
   }
 }
 
-/** The host's paths, each with a look at every command before it is sent and after. */
-class WatchedPaths extends EventTarget {
-  #source;
-  #watched = new Map();
-  #before;
-  #after;
-
-  constructor(source, before, after) {
-    super();
-    this.#source = source;
-    this.#before = before;
-    this.#after = after;
-    source.addEventListener('change', () => this.dispatchEvent(new Event('change')));
-  }
-
-  get name() {
-    return this.#source.name;
-  }
-
-  paths() {
-    return this.#source
-      .paths()
-      .map((path) => ({ ...path, transport: this.#watch(path.transport) }));
-  }
-
-  #watch(transport) {
-    let watched = this.#watched.get(transport);
-    if (watched === undefined) {
-      watched = {
-        name: transport.name,
-        limits: transport.limits,
-        probe: (deadline) => transport.probe(deadline),
-        identify: (deadline) => transport.identify(deadline),
-        close: () => transport.close(),
-        execute: async (command, deadline) => {
-          await this.#before();
-          const outcome = await transport.execute(command, deadline);
-          await this.#after();
-          return outcome;
-        },
-      };
-      this.#watched.set(transport, watched);
-    }
-    return watched;
-  }
-}
-
 const other = await openDisk(otherName);
 const keysNow = async () => (await insist(other, { action: 'read-keys' })).data.keys;
 
@@ -98,16 +57,13 @@ const { paths, reservations, execute } = await openReservations({
   journalFolder: mkdtempSync('/tmp/journal-'),
   gate,
   wrapPaths: (source) =>
-    new WatchedPaths(
-      source,
-      () => injection.step(),
-      async () => {
-        if (injection.done && gate.isOpen && (await keysNow()).includes(guestKey)) writable++;
-      },
-    ),
+    new WatchedPaths(source, async (_, execute) => {
+      await injection.step();
+      const outcome = await execute();
+      if (injection.done && gate.isOpen && (await keysNow()).includes(guestKey)) writable++;
+      return outcome;
+    }),
 });
-
-const takeOver = { action: 'register-and-ignore-existing-key', ...flags };
 
 /** The other host reserves for registrants, the guest is one; then a path of its loses the key. */
 async function prepare(lostIndex) {
