@@ -4,17 +4,18 @@
 # Sets everything up, runs the parts of the table below (all, or those named) and goes on after a
 # failure. The last line sums up: `N passed, N failed, N skipped`. Exits with 1 if anything failed.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 
 # name | how it is run and counted | its argument
 table='
 build       | check   | setup/build.sh
 lint        | check   | setup/lint.sh
 unit        | vitest  | unit
-native      | doctest | build/release
-asan        | doctest | build/asan
-tsan        | doctest | build/tsan
+native      | doctest | release
+asan        | doctest | asan
+tsan        | doctest | tsan
 tidy        | check   | setup/tidy.sh build/asan
+fuzz        | sums    | setup/fuzz.sh 0
 process     | vitest  | process
 measuring   | vitest  | measuring
 interop     | vitest  | interop
@@ -32,6 +33,14 @@ run_check() { # COMMAND LINE: one test, passed when the command succeeds
   if $1 >&2; then echo 1 0 0; else echo 0 1 0; fi
 }
 
+run_sums() { # COMMAND LINE: its last line is `N passed, N failed, N skipped`
+  # shellcheck disable=SC2086  # the table's argument is a command line
+  $1 2>&1 | tee "$scratch/sums" | sed '$d' >&2
+  tail -n 1 "$scratch/sums" | awk -F'[ ,]+' '
+    / passed, .* failed, .* skipped$/ { print $1, $3, $5; told = 1 }
+    END { if (!told) print 0, 1, 0 }'
+}
+
 run_vitest() { # PROJECT
   node_modules/.bin/vitest run --project "$1" --reporter default --reporter json \
     --outputFile "$scratch/$1" >&2
@@ -42,26 +51,11 @@ run_vitest() { # PROJECT
 export ASAN_SYMBOLIZER_PATH=/usr/bin/llvm-symbolizer-19
 export TSAN_OPTIONS=external_symbolizer_path=$ASAN_SYMBOLIZER_PATH
 
-# The sanitizers' builds are clang's, the release build is g++'s: each run proves both compilers.
-configure_native() { # DIRECTORY
-  local options=()
-  case $1 in
-    */asan) options=(-DHOLDFAST_SANITIZE=address) ;;
-    */tsan) options=(-DHOLDFAST_SANITIZE=thread) ;;
-    *) # setup/build.sh made it
-      cmake "$1" -DHOLDFAST_TESTS=ON >/dev/null
-      return
-      ;;
-  esac
-  [ -e "$1/build.ninja" ] || cmake -S addon -B "$1" -G Ninja "${options[@]}" \
-    -DHOLDFAST_TESTS=ON -DHOLDFAST_ADDON=OFF -DCMAKE_CXX_COMPILER=clang++-19
-}
-
-run_doctest() { # DIRECTORY
+run_doctest() { # KIND, of setup/native.sh
   local output=$scratch/doctest
   : >"$output"
-  { configure_native "$1" && ninja -C "$1"; } >&2 &&
-    "$1/test/holdfast-native-tests" --no-colors 2>&1 | tee "$output" >&2
+  setup/native.sh "$1" >&2 &&
+    "build/$1/test/holdfast-native-tests" --no-colors 2>&1 | tee "$output" >&2
   node setup/count.mjs doctest "$output" $? "$failures"
 }
 
