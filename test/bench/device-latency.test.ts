@@ -3,14 +3,13 @@
  * through the fan-out, as a guest's whole command, and by mpathpersist. Prints a table; the figures
  * are not judged.
  */
-import { readFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { median } from '../../src/bench/statistics.js';
+import { bring } from '../lab/support/bring.js';
 import { type LabMachine } from '../lab/support/lab-machine.js';
 import { labSetups } from '../lab/support/lab-setup.js';
 import { serveMap } from '../lab/support/served-map.js';
 import { describeOnKernels } from '../lab/support/use-lab.js';
-import { checkout } from '../support/images.js';
 
 const rounds = 200;
 const programRounds = 20;
@@ -23,20 +22,15 @@ interface Figures {
   whole: number[];
 }
 
-async function put(host: LabMachine, name: string): Promise<void> {
-  await host.write(`/run/${name}`, await readFile(`${checkout}test/lab/support/${name}`, 'utf8'));
-}
-
 async function fanOut(host: LabMachine): Promise<Figures> {
-  await put(host, 'map-reservations.mjs');
-  await put(host, 'fan-out-latency.mjs');
+  await bring(host, 'map-reservations.mjs', 'fan-out-latency.mjs');
   const output = await host.run(`install -d -m 1777 /run/lock/holdfast
     $as_holdfast node /run/fan-out-latency.mjs $map ${rounds}`);
   return JSON.parse(output) as Figures;
 }
 
 async function wholeGuestCommands(host: LabMachine): Promise<number[]> {
-  await put(host, 'guest-latency.mjs');
+  await bring(host, 'guest-latency.mjs');
   await serveMap(host);
   const program = `node /run/guest-latency.mjs /run/holdfast/guest.sock ${rounds}`;
   return JSON.parse(await host.run(`$as_holdfast ${program}`)) as number[];

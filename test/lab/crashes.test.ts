@@ -1,8 +1,7 @@
 /** kill -9 at every step of the journal, and the guest's command again (fencing rule 18). */
-import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 
-import { checkout } from '../support/images.js';
+import { bring } from './support/bring.js';
 import { type LabMachine } from './support/lab-machine.js';
 import { labSetups } from './support/lab-setup.js';
 import { asOther, targetState, type TargetState } from './support/reservations.js';
@@ -107,9 +106,7 @@ async function run(host: LabMachine, { prepared = [], ...more }: Run): Promise<R
 }
 
 async function install(host: LabMachine): Promise<void> {
-  for (const name of ['map-reservations.mjs', 'crash-program.mjs']) {
-    await host.write(`/run/${name}`, await readFile(`${checkout}test/lab/support/${name}`, 'utf8'));
-  }
+  await bring(host, 'map-reservations.mjs', 'crash-program.mjs');
   await host.run('install -d -m 1777 /run/lock/holdfast');
 }
 

@@ -1,8 +1,7 @@
 /** Clients of holdfast prd that keep to neither of its protocols. */
-import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 
-import { checkout } from '../support/images.js';
+import { bring } from './support/bring.js';
 import { type LabMachine } from './support/lab-machine.js';
 import { labSetups } from './support/lab-setup.js';
 import { startPrd } from './support/prd.js';
@@ -54,8 +53,7 @@ half message: closed
 `;
 
 async function misbehave(host: LabMachine, at: string, protocol: string): Promise<string> {
-  const client = await readFile(`${checkout}test/lab/support/malformed-client.py`, 'utf8');
-  await host.write('/run/malformed-client.py', client);
+  await bring(host, 'malformed-client.py');
   return host.run(`$as_holdfast python3 -IS /run/malformed-client.py ${at} $map ${protocol}`);
 }
 

@@ -1,15 +1,13 @@
 /** How a host's paths look to holdfast, without any privilege, and what doctor says of them. */
-import { readFileSync } from 'node:fs';
 
 import { expect, test } from 'vitest';
 
-import { checkout } from '../support/images.js';
+import { bring } from './support/bring.js';
 import type { LabMachine } from './support/lab-machine.js';
 import { labSetups } from './support/lab-setup.js';
 import { describeOnKernels } from './support/use-lab.js';
 
 const wwid = 'naa.60014051111111122223333444455555';
-const watcher = readFileSync(`${checkout}test/lab/support/watch-paths.mjs`, 'utf8');
 const lockHolder = `
   const lock = await import('/opt/holdfast/dist/device/logical-unit-lock.js');
   lock.takeLogicalUnitLock(process.argv[2]);
@@ -29,9 +27,9 @@ interface SeenPath {
 
 /** Watches a device's paths in the machine as the user holdfast, from when all of them are up. */
 async function watch(host: LabMachine, device: string): Promise<void> {
-  await host.write('/run/lab/watch-paths.mjs', watcher);
+  await bring(host, 'watch-paths.mjs');
   await host.run(`
-    spawn paths $as_holdfast node /run/lab/watch-paths.mjs ${device}
+    spawn paths $as_holdfast node /run/watch-paths.mjs ${device}
     logged paths '"paths"'
     wait_for "grep '^{' $logs/paths.log | tail -n 1 | grep -v down | grep -q up"`);
 }

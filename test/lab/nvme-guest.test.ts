@@ -1,8 +1,7 @@
 /** A guest's SCSI reservations on the host's NVMe namespace, beside what nvme-cli shows of it. */
-import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 
-import { checkout } from '../support/images.js';
+import { bring } from './support/bring.js';
 import { type LabMachine } from './support/lab-machine.js';
 import { labSetups } from './support/lab-setup.js';
 import { registrantsIn } from './support/reservations.js';
@@ -61,8 +60,7 @@ async function guestView(guest: Node): Promise<View> {
 
 /** Another host at the target, by itself: see nvme-tcp-host.py. */
 async function asOther(host: LabMachine, ...commands: string[]): Promise<void> {
-  const program = await readFile(`${checkout}test/lab/support/nvme-tcp-host.py`, 'utf8');
-  await host.write('/run/nvme-tcp-host.py', program);
+  await bring(host, 'nvme-tcp-host.py');
   const output = await host.run(
     `python3 -IS /run/nvme-tcp-host.py 127.0.0.1 4420 $nvme_name ${commands.join(' ')}`,
   );

@@ -1,8 +1,7 @@
 /** The reservation daemon on a real multipath device, for a client that speaks QEMU's protocol. */
-import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 
-import { checkout } from '../support/images.js';
+import { bring } from './support/bring.js';
 import { type LabMachine } from './support/lab-machine.js';
 import { labSetups } from './support/lab-setup.js';
 import { startPrd } from './support/prd.js';
@@ -24,8 +23,7 @@ const conflict: Reply = { ...good, status: 0x18 };
 
 /** Starts the daemon, and brings its client. */
 async function prd(host: LabMachine, as: string, more = ''): Promise<void> {
-  const client = await readFile(`${checkout}test/lab/support/pr-helper-client.py`, 'utf8');
-  await host.write('/run/pr-helper-client.py', client);
+  await bring(host, 'pr-helper-client.py');
   await startPrd(host, { prHelperSocket: socket, as, more });
 }
 

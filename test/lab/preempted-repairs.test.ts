@@ -1,8 +1,7 @@
 /** Another host's PREEMPT in the middle of a repair: what was fenced stays fenced (fencing rule 8). */
-import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 
-import { checkout } from '../support/images.js';
+import { bring } from './support/bring.js';
 import { type LabMachine } from './support/lab-machine.js';
 import { labSetups } from './support/lab-setup.js';
 import { rounds } from '../support/rounds.js';
@@ -23,9 +22,7 @@ interface Repair {
 const patience = { timeout: 3_600_000 };
 
 async function repairsInMachine(host: LabMachine, count: number): Promise<[Repair, ...Repair[]]> {
-  for (const name of ['map-reservations.mjs', 'repair-program.mjs']) {
-    await host.write(`/run/${name}`, await readFile(`${checkout}test/lab/support/${name}`, 'utf8'));
-  }
+  await bring(host, 'map-reservations.mjs', 'repair-program.mjs');
   const output = await host.run(
     `install -d -m 1777 /run/lock/holdfast
     $as_holdfast node /run/repair-program.mjs $map $(basename $(readlink -f /dev/lab/other)) ${count}`,

@@ -1,8 +1,6 @@
 /** QEMU's own pr-manager-helper against holdfast prd, in place of qemu-pr-helper. */
-import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 
-import { checkout } from '../support/images.js';
 import {
   persistentReserveIn,
   persistentReserveOut,
@@ -10,6 +8,7 @@ import {
   keysIn,
   reservationIn,
 } from '../support/persistent-reservations.js';
+import { bring } from './support/bring.js';
 import { type LabMachine } from './support/lab-machine.js';
 import { labSetups } from './support/lab-setup.js';
 import { startPrd } from './support/prd.js';
@@ -33,8 +32,7 @@ type Command = ReturnType<typeof persistentReserveOut>;
 
 /** Sends commands to the disk of a QEMU that may open the map and nothing else. */
 async function send(host: LabMachine, ...commands: Command[]): Promise<Answer[]> {
-  const program = await readFile(`${checkout}test/lab/support/qemu-scsi-block.py`, 'utf8');
-  await host.write('/run/qemu-scsi-block.py', program);
+  await bring(host, 'qemu-scsi-block.py');
   const lines = commands.map(({ cdb, dataOut }) => `${cdb} ${dataOut?.toString('hex') ?? ''}`);
   const output = await host.run(
     `$as_holdfast python3 -IS /run/qemu-scsi-block.py $map ${socket} <<'END'\n${lines.join('\n')}\nEND`,

@@ -1,7 +1,6 @@
 /** Those who run a host's reservation commands on all paths of a map: holdfast and libmpathpersist. */
-import { readFile } from 'node:fs/promises';
 
-import { checkout } from '../../support/images.js';
+import { bring } from './bring.js';
 import { type LabMachine } from './lab-machine.js';
 
 /** Keys are hexadecimal digits, types SPC-4's codes. */
@@ -44,8 +43,7 @@ export const holdfast: Contender = {
   name: 'holdfast',
 
   async start(host) {
-    const client = await readFile(`${checkout}test/lab/support/control-client.py`, 'utf8');
-    await host.write('/run/control-client.py', client);
+    await bring(host, 'control-client.py');
     await host.run(`serve --device scsi --pr device --blk-file $map --socket-path guest.sock \\
       --initiator-name ${initiator} --control-socket /run/holdfast/control.sock`);
   },

@@ -1,10 +1,9 @@
 /** A guest with a device's own reservations that goes from one lab machine to the other and back. */
-import { readFile } from 'node:fs/promises';
 
 import { expect } from 'vitest';
 
-import { checkout } from '../../support/images.js';
 import { writeExclusiveRegistrantsOnly as type } from '../../support/persistent-reservations.js';
+import { bring } from './bring.js';
 import { type LabMachine } from './lab-machine.js';
 import { asOther, registered } from './reservations.js';
 import { ScriptedGuest } from './scripted-guest.js';
@@ -57,9 +56,8 @@ export class Side {
  * @returns the target's, and the initiator's
  */
 export async function sides(host: LabMachine, peer: LabMachine): Promise<[Side, Side]> {
-  const script = await readFile(`${checkout}test/lab/support/forward.mjs`, 'utf8');
   const forward = async (machine: LabMachine, name: string, from: string, to: string) => {
-    await machine.write('/run/forward.mjs', script);
+    await bring(machine, 'forward.mjs');
     await machine.run(
       `spawn ${name} node /run/forward.mjs ${from} ${to}; logged ${name} forwarding`,
     );

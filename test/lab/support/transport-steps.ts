@@ -1,7 +1,6 @@
 /** What transport-program.mjs is told to do with the disks of a lab machine, step by step. */
-import { readFile } from 'node:fs/promises';
 
-import { checkout } from '../../support/images.js';
+import { bring } from './bring.js';
 import { type LabMachine } from './lab-machine.js';
 
 export interface Disk {
@@ -30,8 +29,7 @@ export async function drive(
   steps: Step[],
   as = noCapability,
 ): Promise<unknown[]> {
-  const program = await readFile(`${checkout}test/lab/support/transport-program.mjs`, 'utf8');
-  await host.write('/run/transport-program.mjs', program);
+  await bring(host, 'transport-program.mjs');
   const work = JSON.stringify({ disks, steps });
   const output = await host.run(`
     install -d -o holdfast /run/transports
