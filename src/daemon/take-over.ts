@@ -37,7 +37,7 @@ export async function takeOver(
       notifyServiceManager(`MAINPID=${process.pid}\nREADY=1`);
       predecessor.running();
       server.resume();
-      served.control?.moveTo(controlSocket);
+      moveControl(served, controlSocket, log);
       log.info('taken over');
       return served;
     } catch (error) {
@@ -50,6 +50,15 @@ export async function takeOver(
     else log.fatal({ err: error }, 'taking over failed: this is a bug');
     exitImmediately(error instanceof Failure ? error.exitCode : ExitCode.internal);
     throw error;
+  }
+}
+
+/** From here on nothing may end this process: no other one has the guests any more. */
+function moveControl({ control }: Served, path: string, log: Logger): void {
+  try {
+    control?.moveTo(path);
+  } catch (error) {
+    log.error(`the control socket stays at ${path}.next: ${messageOf(error)}`);
   }
 }
 

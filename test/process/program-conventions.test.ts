@@ -1,39 +1,12 @@
-import { once } from 'node:events';
-import { createServer, type Server, type Socket } from 'node:net';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it } from 'vitest';
 import { successful } from '../support/command.js';
 import { load } from '../support/loadgen.js';
-import { RawFrontEnd, Request } from '../support/raw-front-end.js';
+import { Request } from '../support/raw-front-end.js';
 import { scratchImage, scratchSocket } from '../support/scratch.js';
 import { ServeProcess } from '../support/serve-process.js';
+import { listening, nextFrontEnd, passFd } from '../support/socket-endpoints.js';
 
 const MiB = 2 ** 20;
-
-/** Makes a socket at argument 1, listening or connected to it, as fd 3 and runs the rest. */
-function passFd(how: 'listen' | 'connect', socketPath: string): string[] {
-  const makeSocket = {
-    listen: 'bind(S, $address) && listen(S, 1) or die $!;',
-    connect: 'connect(S, $address) or die $!;',
-  };
-  const script = `use Socket; $^F = 3; my $address = pack_sockaddr_un(shift);
-    socket(S, PF_UNIX, SOCK_STREAM, 0) or die $!; fileno(S) == 3 or die "fd " . fileno(S);
-    ${makeSocket[how]} exec @ARGV or die $!;`;
-  return ['perl', '-e', script, socketPath];
-}
-
-async function listening(socketPath: string): Promise<Server> {
-  const server = createServer().listen(socketPath);
-  await once(server, 'listening');
-  onTestFinished(() => {
-    server.close();
-  });
-  return server;
-}
-
-async function nextFrontEnd(server: Server): Promise<RawFrontEnd> {
-  const [socket] = (await once(server, 'connection')) as [Socket];
-  return new RawFrontEnd(socket);
-}
 
 it('--print-capabilities prints them as JSON whatever else is said', async () => {
   for (const args of [[], ['--blk-file', '/nonexistent'], ['--unknown', '--fd', '3', 'operand']]) {

@@ -1,7 +1,8 @@
 /** Takeovers that fail, at every step: one of the two processes serves, and the guest sees a pause. */
-import { closeSync, readdirSync } from 'node:fs';
+import { closeSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
+import { ControlClient } from '../../src/control/control-client.js';
 import { Initiator } from '../support/initiator.js';
 import { read10, write10 } from '../support/persistent-reservations.js';
 import { scratchImage, scratchSocket } from '../support/scratch.js';
@@ -111,6 +112,29 @@ it('the first process is killed when the next one runs: it goes on', async () =>
   expect([status, dataIn[0]]).toEqual([good, 0x11]);
 });
 
+it("the next one goes on without the control socket's place, if it can't have that", async () => {
+  const scene = await Scene.serving();
+  const guest = await Initiator.attached(scene.socketPath);
+  const relay = await TakeoverRelay.between(scene.controlPath, (step) => {
+    if (step !== 'go') return Promise.resolve();
+    rmSync(relay.controlPath);
+    mkdirSync(relay.controlPath);
+    return Promise.resolve();
+  });
+  onTestFinished(() => {
+    rmdirSync(relay.controlPath);
+  });
+  const next = new ServeProcess({ args: [...scene.args(relay.controlPath), '--takeover'] });
+  const place = `${relay.controlPath}.next`;
+  expect(await next.logged('the control socket stays at')).toMatchObject({ level: 'error' });
+  expect(await scene.old.exit()).toBe(0);
+  expect((await guest.execute(write10(0, 8, 0x11))).status).toBe(good);
+  const control = await ControlClient.open(place);
+  await control.request('quit', {});
+  expect(await next.exit()).toBe(0);
+  control.close();
+});
+
 it('one that never gets ready is given up on, and one that says nonsense at once', async () => {
   const scene = await Scene.serving();
   const guest = await Initiator.attached(scene.socketPath);
@@ -135,6 +159,7 @@ it('one that never gets ready is given up on, and one that says nonsense at once
     channel.close();
   }
 });
+
 it('one that hangs when it was told to go is killed, and the first goes on', async () => {
   const scene = await Scene.serving();
   const guest = await Initiator.attached(scene.socketPath);

@@ -13,6 +13,7 @@ import {
   writeExclusiveRegistrantsOnly as type,
 } from '../support/persistent-reservations.js';
 import { scratchImage, scratchSocket } from '../support/scratch.js';
+import { ServerLine } from '../support/server-line.js';
 import { ServeProcess } from '../support/serve-process.js';
 
 const MiB = 2 ** 20;
@@ -21,57 +22,20 @@ const conflict = 0x18;
 const rounds = 20;
 const names = ['iqn.2026-11.test:first', 'iqn.2026-11.test:second'] as const;
 
-/** Processes that serve one after another, by the same options. */
-class Line {
-  readonly sockets: readonly string[];
-  readonly controlPath = scratchSocket();
-  readonly image: string;
-  readonly #args: string[];
-  current: ServeProcess;
-
-  private constructor(guests: number, image: string, args: string[]) {
-    this.image = image;
-    this.sockets = Array.from({ length: guests }, () => scratchSocket());
-    this.#args = [
-      ...this.sockets.flatMap((path, at) => [
-        ...['--socket-path', path],
-        ...['--initiator-name', names[at] ?? ''],
-      ]),
-      ...['--blk-file', image, '--control-socket', this.controlPath, ...args],
-    ];
-    this.current = new ServeProcess({ args: this.#args });
-  }
-
-  static async serving(guests: number, ...args: string[]): Promise<Line> {
-    const line = new Line(guests, scratchImage(16 * MiB), args);
-    await line.current.logged('serving');
-    return line;
-  }
-
-  /** The next process, which is to take over. */
-  next(environment: Record<string, string> = {}, ...more: string[]): ServeProcess {
-    return new ServeProcess({ args: [...this.#args, '--takeover', ...more], environment });
-  }
-
-  /** @returns for how long the guests stood still, milliseconds */
-  async takeOver(): Promise<number> {
-    const next = this.next();
-    await next.logged('serving');
-    const before = this.current;
-    this.current = next;
-    expect(await before.exit()).toBe(0);
-    return Number((await before.logged('has taken over')).pauseMilliseconds);
-  }
-
-  socket(at: number): string {
-    return this.sockets[at] ?? '';
-  }
+/** @param guests 1 or 2 */
+async function serving(guests: number, ...args: string[]) {
+  const sockets = [scratchSocket(), scratchSocket()] as const;
+  const endpoints = sockets
+    .slice(0, guests)
+    .flatMap((path, at) => [...['--socket-path', path], ...['--initiator-name', names[at] ?? '']]);
+  const image = ['--blk-file', scratchImage(16 * MiB)];
+  return { line: await ServerLine.serving([...endpoints, ...image, ...args]), sockets };
 }
 
 for (const device of ['blk', 'scsi']) {
   for (const layout of ['split', 'packed']) {
     it(`${rounds} takeovers, ${device}, ${layout} rings: all that was written is there`, async () => {
-      const line = await Line.serving(1, '--device', device);
+      const { line, sockets } = await serving(1, '--device', device);
       const done = new AbortController();
       const pauses: number[] = [];
       const take = async () => {
@@ -85,7 +49,7 @@ for (const device of ['blk', 'scsi']) {
       while (!done.signal.aborted) {
         const options = ['--depth', '32', '--queues', '2', '--read', '50', '--seconds', '3'];
         const result = await load(
-          line.socket(0),
+          sockets[0],
           ...['--device', device, '--verify', '--warmup', '0', ...options, ...more],
         );
         writes += result.writes;
@@ -104,9 +68,9 @@ for (const device of ['blk', 'scsi']) {
 }
 
 it('guests keep their reservations, and nothing tells them of it', async () => {
-  const line = await Line.serving(2, '--device', 'scsi');
-  const first = await Initiator.attached(line.socket(0));
-  const second = await Initiator.attached(line.socket(1));
+  const { line, sockets } = await serving(2, '--device', 'scsi');
+  const first = await Initiator.attached(sockets[0]);
+  const second = await Initiator.attached(sockets[1]);
   const register = (newKey: bigint) =>
     persistentReserveOut({ action: 'registerAndIgnore', newKey });
   expect((await first.execute(register(1n))).status).toBe(good);
@@ -155,7 +119,7 @@ it('systemd hears when a server is ready', async () => {
 });
 
 it('the next process has the control socket, and systemd hears of it before the first ends', async () => {
-  const line = await Line.serving(1, '--device', 'scsi');
+  const { line } = await serving(1, '--device', 'scsi');
   const notify = new NotifySocket();
   const next = line.next({ NOTIFY_SOCKET: notify.path });
   await next.logged('serving');
@@ -169,8 +133,8 @@ it('the next process has the control socket, and systemd hears of it before the 
 });
 
 it('what a guest would see change is refused, and the first goes on', async () => {
-  const line = await Line.serving(1, '--device', 'scsi');
-  const guest = await Initiator.attached(line.socket(0));
+  const { line, sockets } = await serving(1, '--device', 'scsi');
+  const guest = await Initiator.attached(sockets[0]);
   const other = line.next({}, '--scsi-config');
   expect(await other.exit()).toBe(2);
   expect(other.log.at(-1)?.msg).toContain('scsiConfig');

@@ -87,6 +87,7 @@ export function describeMigration(
 
     it(`${rounds} times under verified writes, every ${cancelledOf}th cancelled`, async () => {
       const pauses: number[] = [];
+      const trace: string[] = [];
       for (let round = 1; round <= rounds; round++) {
         const [from, to] = hosts;
         const logged = [from.backEnd.log.length, to.backEnd.log.length] as const;
@@ -108,11 +109,12 @@ export function describeMigration(
         }
         // One after the other, as the servers tell it.
         expect(String(handed.time) <= String(taken.time)).toBe(true);
+        trace.push(`given up ${String(handed.time)}, taken ${String(taken.time)}`);
         await guest.run('[ ! -e /run/loaded ]');
         pauses.push(Date.now() - stopped);
       }
       console.log(
-        `QEMU ${version}, ${device}: ${Math.max(...pauses)} ms at most from a stop to the guest's first answer`,
+        `QEMU ${version}, ${device}: ${Math.max(...pauses)} ms at most from a stop to the guest's first answer; the writer lock:\n${trace.join('\n')}`,
       );
     });
 
