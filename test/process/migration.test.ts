@@ -1,9 +1,8 @@
 /** A guest moves between two servers of one image: two processes, never two writers. */
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { controlOf } from '../support/control.js';
 import { Initiator, senseText } from '../support/initiator.js';
+import { heldByBoth, type LockTrace, lockTrace, traced } from '../support/lock-trace.js';
 import {
   keysIn,
   persistentReserveOut,
@@ -226,40 +225,10 @@ it('a reservation without APTPL still fences afterwards', async () => {
   expect(await asHost(source.controlPath, register)).toMatchObject({ status: 'busy' });
 });
 
-/** When a server had the writer lock, and when it wrote, in seconds. */
-interface Trace {
-  held: { from: number; until: number }[];
-  writes: number[];
-}
-
-/**
- * strace's view of the lock byte 201 ("nobody else may write") and of writes by the sync engine, from
- * a file for each thread: in one, calls of several threads would be cut in two.
- */
-function traceOf(folder: string): Trace {
-  const trace: Trace = { held: [], writes: [] };
-  let from: number | undefined;
-  const files = readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8'));
-  for (const line of files.join('').split('\n').sort()) {
-    const time = Number(/^(\d+\.\d+) /.exec(line)?.[1]);
-    if (line.includes('pwritev2(')) trace.writes.push(time);
-    if (!line.includes('l_start=201')) continue;
-    if (line.includes('F_OFD_SETLK, {l_type=F_RDLCK') && line.includes(' = 0')) from = time;
-    if (!line.includes('F_OFD_SETLK, {l_type=F_UNLCK') || from === undefined) continue;
-    trace.held.push({ from, until: time });
-    from = undefined;
-  }
-  if (from !== undefined) trace.held.push({ from, until: Infinity });
-  return trace;
-}
-
 it('a trace of lock and writes shows never two writers', async () => {
   const image = scratchImage(MiB);
   const traces = [scratchFolder(), scratchFolder()];
   const [sourceTrace = '', destinationTrace = ''] = traces;
-  const traced = (trace: string) => [
-    ...['strace', '-D', '-ff', '-ttt', '-o', join(trace, 'thread'), '-e', 'trace=pwritev2,fcntl'],
-  ];
   const sync = ['--io-engine', 'sync'];
   const hosts = {
     source: await Host.source(image, traced(sourceTrace), ...sync),
@@ -290,7 +259,7 @@ it('a trace of lock and writes shows never two writers', async () => {
     server.signal('SIGTERM');
     expect(await server.exit()).toBe(0);
   }
-  const [one, other] = traces.map(traceOf);
+  const [one, other] = traces.map(lockTrace);
   if (one === undefined || other === undefined) throw new Error('no traces');
   for (const { held, writes } of [one, other]) {
     expect(held.length).toBeGreaterThan(1);
@@ -299,11 +268,7 @@ it('a trace of lock and writes shows never two writers', async () => {
     expect(outside).toEqual([]);
   }
   // Whoever finds the other's lock takes its own back at once, and writes nothing in between.
-  const writtenIn = ({ held, writes }: Trace) =>
+  const writtenIn = ({ held, writes }: LockTrace) =>
     held.filter(({ from, until }) => writes.some((at) => from < at && at < until));
-  for (const mine of writtenIn(one)) {
-    for (const theirs of writtenIn(other)) {
-      expect(mine.until < theirs.from || theirs.until < mine.from).toBe(true);
-    }
-  }
+  expect(heldByBoth(writtenIn(one), writtenIn(other))).toEqual([]);
 });

@@ -11,6 +11,8 @@ export interface BackEndOptions {
   serial?: string;
   /** Further arguments of holdfast serve. */
   more?: readonly string[];
+  /** A command that runs it, such as strace. */
+  wrapper?: string[];
 }
 
 /** A `holdfast serve` behind a socket, as far as guests are concerned. */
@@ -25,7 +27,7 @@ export class BackEnd {
 
   /** Starts it and waits until it serves; `onEnd` gets what ends it in any case. */
   static async start(
-    { socketPath, file, readOnly = false, serial, more = [] }: BackEndOptions,
+    { socketPath, file, readOnly = false, serial, more = [], wrapper = [] }: BackEndOptions,
     onEnd: NonNullable<ServeProcessOptions['onEnd']>,
   ): Promise<BackEnd> {
     const args = [
@@ -35,7 +37,7 @@ export class BackEnd {
       ...(serial === undefined ? [] : ['--serial', serial]),
       ...more,
     ];
-    return new BackEnd(file, await ServeProcess.serving({ args, onEnd }));
+    return new BackEnd(file, await ServeProcess.serving({ args, wrapper, onEnd }));
   }
 
   get pid(): number {
