@@ -2,12 +2,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { messageOf } from '../util/failure.js';
-import type { Guest } from './guest.js';
+import type { GuestSettings } from './serve-options.js';
 import type { ServedDisk } from './served-disk.js';
 
 export type OwnedDisk = Pick<ServedDisk, 'path' | 'ours' | 'takeOver' | 'handOver'>;
 
-export type AdmittedGuest = Pick<Guest, 'settings' | 'admit' | 'withdraw'>;
+export interface AdmittedGuest {
+  readonly settings: Pick<GuestSettings, 'initiatorName'>;
+  /** Its rings made this demand: lets them in, unless they have stopped since. */
+  admit: (demand: number) => void;
+  /** Its rings make a demand when they start next; false, and nothing has changed: some run. */
+  withdraw: () => boolean;
+}
 
 /** Before the next try after something other than another process stood against it. */
 const retryMilliseconds = 1_000;

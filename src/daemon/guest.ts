@@ -16,7 +16,7 @@ import { ScsiTarget } from '../scsi/target.js';
 import type { GuestDevice, GuestState } from '../takeover/state.js';
 import { Attachment } from './attachment.js';
 import { guestDeviceOf } from './guest-device.js';
-import type { DiskOwnership } from './disk-ownership.js';
+import type { AdmittedGuest, DiskOwnership } from './disk-ownership.js';
 import { type FencedDisk, ScsiDevice } from './scsi-device.js';
 import type { GuestSettings, ServeOptions } from './serve-options.js';
 import type { ServedDisk } from './served-disk.js';
@@ -31,7 +31,7 @@ const resetDone: NativeAnswer = {
   dataIn: new Uint8Array(),
 };
 
-export class Guest {
+export class Guest implements AdmittedGuest {
   readonly settings: GuestSettings;
   readonly nexus: Nexus;
   readonly attachment: Attachment<NativeAttachment>;
@@ -133,12 +133,10 @@ export class Guest {
     return { ...this.#deviceState, attachment: await this.attachment.standStill() };
   }
 
-  /** Its rings made this demand: lets them in, unless they have stopped since. */
   admit(demand: number): void {
     if (this.attachment.native.admit(demand)) this.#away = false;
   }
 
-  /** Its rings make a demand when they start next; false, and nothing has changed: some run. */
   withdraw(): boolean {
     return this.attachment.native.withdraw();
   }

@@ -1,7 +1,7 @@
 import { leftBehind } from './changing-key.js';
 import { ConflictVerdict } from './conflict-verdict.js';
 import type { GuestStanding } from './guest-standing.js';
-import type { MachineOptions } from './device-machine.js';
+import type { MachineOptions } from './machine-options.js';
 import { lacking, stillUnconfirmed, witnesses } from './repair.js';
 import { type Look, lookAround } from './look.js';
 import { reachOf, Run } from './run.js';

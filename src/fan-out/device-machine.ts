@@ -10,27 +10,20 @@ import {
   logicalUnitTimeOut,
   type Sense,
 } from '../pr/sense.js';
-import type { UnitAttentions } from '../pr/unit-attention.js';
 import { Auditor } from './auditor.js';
 import { explains } from './attentions.js';
 import { GuestStanding } from './guest-standing.js';
 import type { Intent } from './intent.js';
 import type { JournalEntry, PendingCommand } from './journal.js';
+import type { MachineOptions } from './machine-options.js';
 import { namesOwnPaths } from './preempting.js';
 import { effectIsThere } from './read-back.js';
 import { type Carriage, refusalOf } from './refusals.js';
 import { report } from './reporter.js';
 import { type Look, lookAround } from './look.js';
-import { reachOf, Run, type RunContext, type RunEnd } from './run.js';
+import { reachOf, Run, type RunEnd } from './run.js';
 import type { Situation } from './situation.js';
 import type { Attempt, Progress } from './step.js';
-
-export interface MachineOptions extends RunContext {
-  readonly unitAttentions: UnitAttentions;
-  /** Asks for `audit` in a turn of its own: at once, or after a while. */
-  readonly requestAudit: (when: 'now' | 'later') => void;
-  readonly log: (text: string) => void;
-}
 
 /**
  * The reservations of one guest on one real logical unit: takes one command after the other from

@@ -4,10 +4,8 @@
  * became of each.
  */
 import type { PrCommand } from '../pr/command.js';
-import type { NexusId } from '../pr/nexus.js';
 import { checkCondition, type PrInData, type PrOutcome } from '../pr/outcome.js';
 import { internalTargetFailure } from '../pr/sense.js';
-import type { HostIdentifier } from './host-identifier.js';
 import type {
   AcquireCommand,
   NvmeReservationCommand,
@@ -16,6 +14,7 @@ import type {
   ReportCommand,
 } from './reservation-command.js';
 import { encodeReport } from './reservation-report.js';
+import type { ServedHost } from './served-host.js';
 import { doNotRetry, nvmeStatus } from './status.js';
 import { statusOf } from './status-of-outcome.js';
 import { fullStatusAsReport } from './full-status-as-report.js';
@@ -27,14 +26,6 @@ export interface ScsiCompletion {
   readonly status: number;
   /** What a Report returns, cut to the length that was asked for. */
   readonly data: Buffer;
-}
-
-/** The host that the front end serves. */
-export interface ServedHost {
-  /** As READ FULL STATUS names it. */
-  readonly nexusId: NexusId;
-  /** 32 digits, as it gave them at Connect or by Set Features. */
-  readonly hostId: HostIdentifier;
 }
 
 const nothing = Buffer.alloc(0);

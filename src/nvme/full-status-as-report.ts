@@ -1,5 +1,5 @@
 import type { PrInData } from '../pr/outcome.js';
-import type { ServedHost } from './as-scsi.js';
+import type { ServedHost } from './served-host.js';
 import { hostOfNexus } from './host-identifier.js';
 import { dynamicController, type ReservationReport } from './reservation-report.js';
 

@@ -50,8 +50,8 @@ class FakeGuest implements AdmittedGuest {
   running = false;
   readonly settings: AdmittedGuest['settings'];
 
-  constructor(name: string) {
-    this.settings = { endpoint: { socketPath: name }, device: 'scsi', initiatorName: name };
+  constructor(initiatorName: string) {
+    this.settings = { initiatorName };
   }
 
   admit(demand: number): void {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { asScsi, type ScsiCompletion, type ServedHost } from '../../../src/nvme/as-scsi.js';
+import { asScsi, type ScsiCompletion } from '../../../src/nvme/as-scsi.js';
+import type { ServedHost } from '../../../src/nvme/served-host.js';
 import { hostOfNexus } from '../../../src/nvme/host-identifier.js';
 import type { NvmeReservationCommand } from '../../../src/nvme/reservation-command.js';
 import { decodeReport } from '../../../src/nvme/reservation-report.js';
