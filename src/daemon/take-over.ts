@@ -37,7 +37,7 @@ export async function takeOver(
       notifyServiceManager(`MAINPID=${process.pid}\nREADY=1`);
       predecessor.running();
       server.resume();
-      moveControl(served, controlSocket, log);
+      moveControl(served, ownSocket, controlSocket, log);
       log.info('taken over');
       return served;
     } catch (error) {
@@ -54,11 +54,11 @@ export async function takeOver(
 }
 
 /** From here on nothing may end this process: no other one has the guests any more. */
-function moveControl({ control }: Served, path: string, log: Logger): void {
+function moveControl({ control }: Served, from: string, to: string, log: Logger): void {
   try {
-    control?.moveTo(path);
+    control?.moveTo(to);
   } catch (error) {
-    log.error(`the control socket stays at ${path}.next: ${messageOf(error)}`);
+    log.error(`the control socket stays at ${from}: ${messageOf(error)}`);
   }
 }
 

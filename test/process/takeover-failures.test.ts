@@ -2,7 +2,7 @@
 import { closeSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
-import { ControlClient } from '../../src/control/control-client.js';
+import { controlOf } from '../support/control.js';
 import { Initiator } from '../support/initiator.js';
 import { read10, write10 } from '../support/persistent-reservations.js';
 import { scratchImage, scratchSocket } from '../support/scratch.js';
@@ -125,14 +125,12 @@ it("the next one goes on without the control socket's place, if it can't have th
     rmdirSync(relay.controlPath);
   });
   const next = new ServeProcess({ args: [...scene.args(relay.controlPath), '--takeover'] });
-  const place = `${relay.controlPath}.next`;
   expect(await next.logged('the control socket stays at')).toMatchObject({ level: 'error' });
   expect(await scene.old.exit()).toBe(0);
   expect((await guest.execute(write10(0, 8, 0x11))).status).toBe(good);
-  const control = await ControlClient.open(place);
+  const control = await controlOf(`${relay.controlPath}.next`);
   await control.request('quit', {});
   expect(await next.exit()).toBe(0);
-  control.close();
 });
 
 it('one that never gets ready is given up on, and one that says nonsense at once', async () => {

@@ -12,8 +12,8 @@ export interface LockTrace {
 /** A command that runs a server and leaves its trace in `folder`. */
 export function traced(folder: string): string[] {
   const calls = ['-e', 'trace=pwritev2,fcntl'];
-  // A file for each thread: in one, calls of several threads would be cut in two. Of what isn't
-  // traced strace takes no notice, so that it costs a busy server nothing.
+  // A file for each thread: in one, calls of several threads would be cut in two.
+  // --seccomp-bpf: a call that isn't traced doesn't stop the server.
   return ['strace', '-D', '-ff', '--seccomp-bpf', '-ttt', '-o', join(folder, 'thread'), ...calls];
 }
 
