@@ -128,8 +128,7 @@ constexpr Session kSessions[] = {
        script.read();
        script.ask(Request::kRemMemReg,
                   pack(SingleRegion{0, script.memory().regions().front().description}));
-       script.queue().kick();
-       script.stop();
+       script.read(5);
      }},
     {"a region of no bytes",
      [](Script& script) {
