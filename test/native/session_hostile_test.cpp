@@ -274,20 +274,38 @@ std::pair<MessageSocket, UniqueFd> narrowPair() {
   return pair;
 }
 
-TEST_CASE("hostile session: replies that are never read don't keep the session from stopping") {
-  FakeDevice device;
+/// Asks, on a narrowPair(), for as many replies as there is room for, and one more: that one waits.
+void leaveRepliesUnread(SessionRun& run, FakeDevice& device) {
   const frontend::ConfigHeader wholeConfig{0, 256, 0};
   const Bytes reply(sizeof(frontend::MessageHeader) + sizeof wholeConfig + 256);
   unsigned room = 0;
   const auto measured = narrowPair();
   while (::send(measured.second.get(), reply.data(), reply.size(), MSG_DONTWAIT) > 0) ++room;
-
-  SessionRun run(device, narrowPair());
   for (unsigned i = 0; i <= room; ++i)
     REQUIRE(run.socket().send(uint32_t(Request::kGetConfig), kVersion, bytesOf(wholeConfig)).ok());
-  device.waitUntilConfigIsRead(room + 1);  // and now its reply waits for room
+  device.waitUntilConfigIsRead(room + 1);
+}
+
+TEST_CASE("hostile session: replies that are never read don't keep the session from stopping") {
+  FakeDevice device;
+  SessionRun run(device, narrowPair());
+  leaveRepliesUnread(run, device);
   CHECK(run.stop().error().code == ECANCELED);
   CHECK(device.takeCalls().back() == "disconnected");
+}
+
+TEST_CASE("hostile session: a message that doesn't go on, or unread replies, end the connection") {
+  FakeDevice devices[3];
+  HostileRun header(devices[0]), payload(devices[1]);
+  SessionRun replies(devices[2], narrowPair());
+  REQUIRE(header.socket().sendRaw(Bytes(11)).ok());
+  payload.sendHeader(8, kVersion, 8);
+  REQUIRE(payload.socket().sendRaw(Bytes(7)).ok());
+  leaveRepliesUnread(replies, devices[2]);
+  CHECK(header.endReason() == "the front end sent only a part of a message, and no more");
+  CHECK(payload.endReason() == "the front end sent only a part of SET_VRING_NUM, and no more");
+  CHECK(replies.endReason() == "the front end doesn't read its replies");
+  for (FakeDevice& device : devices) CHECK(device.takeCalls().back() == "disconnected");
 }
 
 // --- messages nobody asked for

@@ -12,6 +12,7 @@ import {
   write10,
   writeExclusiveRegistrantsOnly as type,
 } from '../support/persistent-reservations.js';
+import { RawFrontEnd, Request } from '../support/raw-front-end.js';
 import { scratchImage, scratchSocket } from '../support/scratch.js';
 import { ServerLine } from '../support/server-line.js';
 import { ServeProcess } from '../support/serve-process.js';
@@ -142,4 +143,21 @@ it('what a guest would see change is refused, and the first goes on', async () =
   expect((await guest.execute(write10(0, 8, 0x11))).status).toBe(good);
   await line.takeOver();
   expect((await guest.execute(read10(0, 8))).dataIn[0]).toBe(0x11);
+});
+
+it('a front end that stops in the middle of a message holds up nobody else', async () => {
+  const { line, sockets } = await serving(2, '--device', 'scsi');
+  const guest = await Initiator.attached(sockets[0]);
+  expect((await guest.execute(write10(0, 8, 0x11))).status).toBe(good);
+  const hostile = await RawFrontEnd.connect(sockets[1]);
+  await hostile.ask(Request.getFeatures);
+  hostile.sendBytes(Buffer.from([Request.setOwner]));
+  const first = line.current;
+  await line.takeOver();
+  expect((await guest.execute(read10(0, 8))).dataIn[0]).toBe(0x11);
+  expect(first.log.map(({ msg }) => msg)).toContain(
+    'front end disconnected: the front end sent only a part of a message, and no more',
+  );
+  const next = await RawFrontEnd.connect(sockets[1]);
+  await next.ask(Request.getFeatures);
 });

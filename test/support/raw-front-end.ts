@@ -29,7 +29,11 @@ export class RawFrontEnd {
     const header = Buffer.alloc(headerSize);
     header.writeUInt32LE(request, 0);
     header.writeUInt32LE(version, 4);
-    this.#socket.write(header);
+    this.sendBytes(header);
+  }
+
+  sendBytes(bytes: Uint8Array): void {
+    this.#socket.write(bytes);
   }
 
   /** Sends a request that is answered with a u64, and checks the answer's header. */

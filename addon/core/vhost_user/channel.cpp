@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -14,6 +15,10 @@ namespace {
 
 Error broken(std::string why) {
   return {EPROTO, "the front end sent " + std::move(why)};
+}
+
+Error incomplete(const std::string& what, bool late) {
+  return broken("only a part of " + what + (late ? ", and no more" : " and closed"));
 }
 
 Status checkHeader(const MessageHeader& header) {
@@ -60,31 +65,39 @@ ssize_t sendSome(int socket, std::span<const std::byte> bytes, int fd) {
   return ::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+/// As waitFor(): milliseconds until then, never kNoTimeout.
+int millisecondsUntil(std::chrono::steady_clock::time_point deadline) {
+  const auto left = deadline - std::chrono::steady_clock::now();
+  return static_cast<int>(
+      std::max<int64_t>(std::chrono::ceil<std::chrono::milliseconds>(left).count(), 0));
+}
+
 }  // namespace
 
 Result<Channel::Received> Channel::receive(Message& message, int stopFd) {
   message.fds.clear();
+  const Deadline deadline = std::chrono::steady_clock::now() + kPatience;
   std::span header = std::as_writable_bytes(std::span(&message.header, 1));
-  const auto gotHeader = fill(header, &message.fds, stopFd);
+  const auto gotHeader = fill(header, &message.fds, stopFd, deadline);
   if (!gotHeader) return gotHeader.error();
   if (*gotHeader == Filled::kStopped) return Received::kStopped;
   if (*gotHeader == Filled::kNothing) return Received::kClosed;
-  if (*gotHeader == Filled::kCutShort) return broken("only a part of a message and closed");
+  if (*gotHeader != Filled::kAll) return incomplete("a message", *gotHeader == Filled::kLate);
   if (Status checked = checkHeader(message.header); !checked) return checked.error();
 
   if (message.header.size == 0) return Received::kMessage;
   const auto gotPayload =
-      fill(std::span(message.buffer).first(message.header.size), nullptr, stopFd);
+      fill(std::span(message.buffer).first(message.header.size), nullptr, stopFd, deadline);
   if (!gotPayload) return gotPayload.error();
   if (*gotPayload == Filled::kStopped) return Received::kStopped;
   if (*gotPayload != Filled::kAll)
-    return broken("only a part of " + requestName(message.header.request) + " and closed");
+    return incomplete(requestName(message.header.request), *gotPayload == Filled::kLate);
   return Received::kMessage;
 }
 
 /// `fds`: where fds go that come along; null where none may come.
 Result<Channel::Filled> Channel::fill(std::span<std::byte> bytes, std::vector<UniqueFd>* fds,
-                                      int stopFd) {
+                                      int stopFd, Deadline deadline) {
   size_t filled = 0;
   while (filled < bytes.size()) {
     alignas(cmsghdr) std::byte control[CMSG_SPACE(kMaxMessageFds * sizeof(int))];
@@ -98,7 +111,9 @@ Result<Channel::Filled> Channel::fill(std::span<std::byte> bytes, std::vector<Un
     const ssize_t got = ::recvmsg(socket_.get(), &received, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && errno == EAGAIN) {
-      if (waitFor(socket_.get(), POLLIN, stopFd) == WaitResult::kStopped) return Filled::kStopped;
+      const WaitResult waited = waitFor(socket_.get(), POLLIN, stopFd, millisecondsUntil(deadline));
+      if (waited == WaitResult::kStopped) return Filled::kStopped;
+      if (waited == WaitResult::kTimeout) return Filled::kLate;
       continue;
     }
     // The peer closed while replies to it were unread.
@@ -126,6 +141,7 @@ Status Channel::reply(uint32_t request, std::span<const std::byte> payload, int 
   std::memcpy(message.data(), &header, sizeof header);
   if (!payload.empty()) std::memcpy(message.data() + sizeof header, payload.data(), payload.size());
 
+  const Deadline deadline = std::chrono::steady_clock::now() + kPatience;
   std::span<const std::byte> rest(message.data(), sizeof header + payload.size());
   while (!rest.empty()) {
     const ssize_t sent = sendSome(socket_.get(), rest, fd);
@@ -133,8 +149,12 @@ Status Channel::reply(uint32_t request, std::span<const std::byte> payload, int 
       rest = rest.subspan(static_cast<size_t>(sent));
       fd = -1;  // it went with the first byte
     } else if (errno == EAGAIN) {
-      if (waitFor(socket_.get(), POLLOUT, stopFd) == WaitResult::kStopped)
+      const WaitResult waited =
+          waitFor(socket_.get(), POLLOUT, stopFd, millisecondsUntil(deadline));
+      if (waited == WaitResult::kStopped)
         return Error{ECANCELED, "stopped while a reply was being sent"};
+      if (waited == WaitResult::kTimeout)
+        return Error{ETIMEDOUT, "the front end doesn't read its replies"};
     } else if (errno != EINTR) {
       return systemError("cannot reply to the front end", errno);
     }
