@@ -102,6 +102,7 @@ bool AttachmentHandle::start(Napi::Env env, const Napi::Object& options,
   native.admitted = options.Get("admitted").As<Napi::Boolean>();
   native.migratable = options.Get("migratable").As<Napi::Boolean>();
   native.standsStill = inherits;
+  native.disconnectionIsHeard = mailbox_ != nullptr;
   native.onEvent = [this](AttachmentEvent event) {
     auto* owned = new AttachmentEvent(std::move(event));
     const auto deliver = [this](Napi::Env target, Napi::Function listener,
@@ -146,6 +147,8 @@ void AttachmentHandle::deliverEvent(Napi::Env env, const Napi::Function& listene
   if (event.state) object.Set("state", toValue(env, std::move(*event.state)));
   listener.Call({object});
   raiseUncaught(env);
+  if (attachment_ && event.kind == AttachmentEvent::Kind::kDisconnected)
+    attachment_->heardOfDisconnection();
   if (!isEnd) return;
   for (const Napi::Promise::Deferred& waiter : stopWaiters_) waiter.Resolve(env.Undefined());
   stopWaiters_.clear();

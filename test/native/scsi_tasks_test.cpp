@@ -301,3 +301,23 @@ TEST_CASE("scsi tasks: control requests of every wrong form") {
   }
   CHECK(manage(*driver, VIRTIO_SCSI_T_TMF_QUERY_TASK) == kComplete);
 }
+
+TEST_CASE("scsi tasks: the next guest waits until the nexus of the last one is lost to all") {
+  ScsiFixture fixture({.disconnectionIsHeard = true});
+  for (int guest = 0; guest < 2; ++guest) {
+    fixture.driver().reset();
+    fixture.waitForEvent(AttachmentEvent::Kind::kDisconnected);
+    auto next = frontend::MessageSocket::connect(fixture.socketPath());
+    REQUIRE(next.ok());
+    REQUIRE(next->send(uint32_t(frontend::Request::kGetFeatures), frontend::kVersion, {}).ok());
+    next->setTimeout(std::chrono::milliseconds(100));
+    CHECK(next->receive().error().code == ETIMEDOUT);
+    fixture.attachment().heardOfDisconnection();
+    next->setTimeout(frontend::MessageSocket::kDefaultTimeout);
+    CHECK(next->receive().ok());
+    next->close();
+    fixture.waitForEvent(AttachmentEvent::Kind::kDisconnected);
+    if (guest == 0) fixture.attachment().heardOfDisconnection();
+  }
+  // Nobody hears of the last one: the end doesn't wait for that.
+}

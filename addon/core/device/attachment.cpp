@@ -1,5 +1,6 @@
 #include "core/device/attachment.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 
@@ -34,7 +35,8 @@ Result<std::unique_ptr<Attachment>> Attachment::start(
     std::optional<vhost_user::SessionState> session) {
   std::unique_ptr<Attachment> attachment(
       new Attachment(std::move(model), std::move(source), std::move(options)));
-  if (!attachment->admission_.valid() || !attachment->standstill_.valid())
+  if (!attachment->admission_.valid() || !attachment->standstill_.valid() ||
+      !attachment->heard_.valid())
     return Error{EMFILE, "no file descriptor left for the attachment"};
   try {
     attachment->thread_ = std::thread(&Attachment::run, attachment.get(), std::move(session));
@@ -118,6 +120,9 @@ void Attachment::serve(vhost_user::Channel channel, std::vector<vhost_user::Mess
     end = session.run(stop_.get(), standstill, std::move(told));
   }
   options_.onEvent({Kind::kDisconnected, end ? std::string() : end.error().message});
+  if (!options_.disconnectionIsHeard) return;
+  (void)waitFor(heard_.get(), POLLIN, stop_.get());
+  heard_.drain();
 }
 
 /// Between two messages, or two connections (null): returns when there is no demand any more.

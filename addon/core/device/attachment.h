@@ -67,6 +67,9 @@ class Attachment final : private vhost_user::Device {
     bool migratable = true;
     /// It stands still from the start: what `session` says is taken in, and nothing served yet.
     bool standsStill = false;
+    /// After kDisconnected no front end is served before heardOfDisconnection(): the I_T nexus loss
+    /// must come before the next guest's first command, which goes another way.
+    bool disconnectionIsHeard = false;
     /// kEnded comes last, exactly once.
     std::function<void(AttachmentEvent)> onEvent;
   };
@@ -86,6 +89,9 @@ class Attachment final : private vhost_user::Device {
   /// time, also if requests never end. `demand`: 1 to 2^53, another one each time. Any thread.
   void standStill(uint64_t demand) { standstill_.demand(demand); }
   void resume();
+
+  /// The control plane has done what a kDisconnected asks for. Any thread.
+  void heardOfDisconnection() { heard_.signal(); }
 
   /// Lets the rings in that kDisksWanted told of; false: they have stopped since. Any thread.
   bool admit(uint64_t demand) { return admission_.admit(demand); }
@@ -172,7 +178,7 @@ class Attachment final : private vhost_user::Device {
   StopAllowance allowance_;  // the control thread's
   Standstill standstill_;
   std::shared_ptr<const vhost_user::InflightRegion> inflight_;
-  EventFd stop_;
+  EventFd heard_, stop_;
   std::thread thread_;
 };
 

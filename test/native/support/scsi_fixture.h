@@ -50,6 +50,7 @@ class ScsiFixture {
     bool config = false;
     Mailbox::Options mailbox{};
     int64_t stopTimeout = Attachment::Options().stopTimeout;
+    bool disconnectionIsHeard = false;
     std::function<void()> onConflict{};
     scsi::BlockLimits limits{.writeSameBlocks = 1 << 20,
                              .unmapBlocks = 1 << 20,
@@ -74,6 +75,7 @@ class ScsiFixture {
     REQUIRE(listener.ok());
     Attachment::Options attach;
     attach.stopTimeout = options.stopTimeout;
+    attach.disconnectionIsHeard = options.disconnectionIsHeard;
     attach.onEvent = events_.sink();
     auto attachment = Attachment::start(std::move(model), std::move(*listener), std::move(attach));
     REQUIRE(attachment.ok());
